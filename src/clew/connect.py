@@ -1,0 +1,48 @@
+"""From a URL to an open store: the table of schemes, and nothing else. A backend is imported only when its scheme is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+from typing import Final
+from urllib.parse import urlsplit
+
+from .backend import Backend
+from .errors import InvalidError
+
+_REDIS: Final = "clew.backends.redis"
+_SQLITE: Final = "clew.backends.sqlite"
+SCHEMES: Final = {
+    "sqlite": _SQLITE,
+    "memory": _SQLITE,
+    "redis": _REDIS,
+    "rediss": _REDIS,
+    "unix": _REDIS,
+    "redis+cluster": _REDIS,
+    "rediss+cluster": _REDIS,
+    "redis+sentinel": _REDIS,
+    "rediss+sentinel": _REDIS,
+    "valkey": _REDIS,
+    "valkeys": _REDIS,
+    "valkey+cluster": _REDIS,
+    "valkeys+cluster": _REDIS,
+    "valkey+sentinel": _REDIS,
+    "valkeys+sentinel": _REDIS,
+}
+"""The schemes clew knows, and the module whose `open_backend(url)` opens each."""
+
+
+async def open_backend(url: str) -> Backend:
+    """Open the backend that `url` names, and prove that it answers.
+
+    Raises:
+        InvalidError: an unknown scheme or a bad option.
+        MissingExtraError: the scheme needs an extra that is not installed.
+        UnavailableError, DeniedError, UnsupportedError: the store does not answer, or cannot be used.
+    """
+    scheme = urlsplit(url).scheme
+    if scheme not in SCHEMES:
+        known = ", ".join(f"{name}://" for name in SCHEMES)
+        raise InvalidError(f"unknown store {scheme + '://' if scheme else 'URL without a scheme'}: use one of {known}")
+    opener: Callable[[str], Awaitable[Backend]] = import_module(SCHEMES[scheme]).open_backend
+    return await opener(url)

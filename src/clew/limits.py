@@ -1,0 +1,105 @@
+"""How large things may be, and the checks that say so before anything is sent.
+
+Every limit is enforced in one place, here, and is the same on every backend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from .errors import InvalidError
+from .records import Append, Change, Partition, PutDocument, Remove, Replace
+
+MAX_ID_BYTES: Final = 512
+"""Bytes of UTF-8 in an owner, a name, a log, a document key, an entry id, a holder or a `once` token."""
+MAX_DATA_BYTES: Final = 8 * 1024 * 1024
+"""Bytes of one entry, document or value."""
+MAX_CHANGES: Final = 5_000
+"""Changes in one commit."""
+MAX_COMMIT_BYTES: Final = 64 * 1024 * 1024
+"""Bytes of all data in one commit."""
+MAX_PAGE: Final = 1_000
+"""Entries, threads or values in one page."""
+MAX_VALUE_KEY_BYTES: Final = 4_096
+"""Bytes of UTF-8 in the literal key of a value."""
+MAX_TTL_MS: Final = 100 * 366 * 24 * 3600 * 1000
+"""A hundred years, in milliseconds."""
+ONCE_REMEMBERED: Final = 1_000
+"""The newest `once` tokens that each partition remembers."""
+TOMBSTONE_MS: Final = 7 * 24 * 3600 * 1000
+"""How long a deleted partition stays "gone" (a week), before its name can be used again."""
+
+
+def check_id(text: str, what: str, *, most: int = MAX_ID_BYTES) -> str:
+    """Return `text`, or raise InvalidError: it must be non-empty valid Unicode of at most `most` bytes of UTF-8."""
+    if not isinstance(text, str):
+        raise InvalidError(f"{what} must be a string, not {type(text).__name__}")
+    if not text:
+        raise InvalidError(f"{what} is empty: give at least one character")
+    if len(text) > most:
+        raise InvalidError(f"{what} has {len(text):,} characters: at most {most} bytes of UTF-8 are allowed")
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError as e:
+        raise InvalidError(f"{what} holds a lone surrogate, which is not valid Unicode") from e
+    if size > most:
+        raise InvalidError(f"{what} has {size:,} bytes of UTF-8: at most {most} are allowed")
+    return text
+
+
+def check_partition(partition: Partition) -> Partition:
+    """Return `partition`, or raise InvalidError where its owner or name is not a valid id."""
+    check_id(partition.owner, "the owner")
+    check_id(partition.name, "the thread id")
+    return partition
+
+
+def check_limit(limit: int, *, most: int = MAX_PAGE) -> int:
+    """Return `limit`, or raise InvalidError unless it is from 1 to `most`. Nothing is clipped in silence."""
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= most:
+        raise InvalidError(f"limit must be a whole number from 1 to {most}, not {limit!r}")
+    return limit
+
+
+def check_ttl(ttl_ms: int) -> int:
+    """Return `ttl_ms`, or raise InvalidError unless it is from 1 ms to a hundred years."""
+    if isinstance(ttl_ms, bool) or not isinstance(ttl_ms, int) or not 1 <= ttl_ms <= MAX_TTL_MS:
+        raise InvalidError("a time to live must be from 1 millisecond to 100 years")
+    return ttl_ms
+
+
+def check_data(data: bytes, what: str) -> int:
+    """Return the size of `data`, or raise InvalidError where it is not bytes or is too large."""
+    if not isinstance(data, bytes):
+        raise InvalidError(f"{what} must be bytes, not {type(data).__name__}")
+    if len(data) > MAX_DATA_BYTES:
+        raise InvalidError(f"{what} has {len(data):,} bytes: at most {MAX_DATA_BYTES:,} are allowed; store large files elsewhere")
+    return len(data)
+
+
+def check_changes(changes: Iterable[Change]) -> None:
+    """Raise InvalidError where a commit is too large, or would write one entry twice."""
+    total = count = 0
+    written: set[tuple[str, str]] = set()
+    for change in changes:
+        count += 1
+        if isinstance(change, PutDocument):
+            check_id(change.key, "a document's key")
+            total += check_data(change.data, "a document") if change.data is not None else 0
+            continue
+        check_id(change.log, "a log's name")
+        if isinstance(change, Append | Replace):
+            total += check_data(change.entry.data, "an item")
+            name = check_id(change.entry.id, "an item's id")
+        elif isinstance(change, Remove):
+            name = check_id(change.id, "an item's id")
+        else:
+            continue
+        if (change.log, name) in written:
+            raise InvalidError(f"one commit writes the item {name!r} twice: split it in two commits")
+        written.add((change.log, name))
+    if count > MAX_CHANGES:
+        raise InvalidError(f"a commit holds {count:,} changes: at most {MAX_CHANGES:,} are allowed, so split it")
+    if total > MAX_COMMIT_BYTES:
+        raise InvalidError(f"a commit holds {total:,} bytes: at most {MAX_COMMIT_BYTES:,} are allowed, so split it")

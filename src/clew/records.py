@@ -1,0 +1,198 @@
+"""What crosses the line between the library and a database: plain, frozen, bytes inside.
+
+A *partition* holds *documents* (bytes under a key) and *logs* (ordered entries). A change describes one write, and a
+backend applies the changes of a commit together or not at all. Nothing here knows a framework or a database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+import msgspec
+
+FORMAT: Final = 1
+"""The version of the stored envelope this code writes, and the newest it reads."""
+
+
+class Partition(NamedTuple):
+    """The unit of atomicity and of tenancy: one SQLite transaction, one Cluster slot.
+
+    Two partitions never meet, whatever characters their parts hold.
+    """
+
+    owner: str
+    name: str
+
+
+class Entry(msgspec.Struct, array_like=True, frozen=True, kw_only=False):
+    """One entry of a log, verbatim payload inside a small envelope. The items of a thread are entries.
+
+    `codec.py` gives the stored form. `position` is the store's: it grows, is never reused, and is not stored in the
+    envelope. The fields come in stored order, the commonest first, so that defaults need no bytes.
+    """
+
+    format: int
+    key: bytes
+    """The id as it is stored (`codec.pack_id`). Read `id` instead."""
+    created_ms: int
+    data: bytes
+    kind: str = "message"
+    codec: str = "json"
+    author: str | None = None
+    parent: str | None = None
+    status: str | None = None
+    links: tuple[str, ...] = ()
+    position: int = 0
+    unreadable: str | None = None
+    """Why the stored envelope could not be decoded; then `data` is the envelope itself, kept as it is."""
+
+    @property
+    def id(self) -> str:
+        """The entry's id, unique in its log."""
+        return self.key.hex() if len(self.key) == 16 else self.key.rstrip(b"\xff").decode()
+
+    @property
+    def created_at(self) -> datetime:
+        """When its writer made it, by the writer's clock, in UTC. Nothing is ordered by it."""
+        return datetime.fromtimestamp(self.created_ms / 1000, UTC)
+
+
+# -- changes: what a commit may hold --------------------------------------------------------------------------------
+
+
+class Any_(msgspec.Struct, frozen=True):
+    """The type of `ANY`."""
+
+
+ANY: Final = Any_()
+"""No condition: write whatever is there."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutDocument:
+    """Set the document `key`, or delete it where `data` is None.
+
+    `when` is a condition on what is stored now: bytes that must be equal, None for "must not be there", or ANY.
+    Outcome: 1 where the document was there before, else 0.
+    """
+
+    key: str
+    data: bytes | None
+    when: bytes | None | Any_ = ANY
+
+
+@dataclass(frozen=True, slots=True)
+class Append:
+    """Add `entry` at the end of `log`, unless a live entry has its id: then the first one is kept.
+
+    Outcome: the entry's position; negative, the position of the first one, where the id was there already.
+    The id of a removed entry may be appended again, and gets a new position.
+    """
+
+    log: str
+    entry: Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Replace:
+    """Put `entry` in the place of the live entry with the same id; NotFoundError where there is none.
+
+    `when`, if given, is the entry as it was read: ConflictError where the stored one differs.
+    Outcome: its position.
+    """
+
+    log: str
+    entry: Entry
+    when: Entry | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Remove the entry with this id; its position stays empty, and stays a valid cursor. Outcome: its position, or 0."""
+
+    log: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Truncate:
+    """Remove every entry after the cursor (an id or a position). Outcome: how many entries went."""
+
+    log: str
+    after: int | str
+
+
+@dataclass(frozen=True, slots=True)
+class Trim:
+    """Remove every entry before this position, and forget their ids. Outcome: how many entries went."""
+
+    log: str
+    before: int
+
+
+Change: TypeAlias = PutDocument | Append | Replace | Remove | Truncate | Trim
+
+PRESENT: Final = -1
+"""As `expect`: the partition must exist, at whatever revision. 0 is "must not exist"."""
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """What a commit did.
+
+    Attributes:
+        revision: the partition's revision after it; each commit adds one.
+        committed_ms: the store's clock, milliseconds since 1970.
+        outcomes: one whole number a change, in their order; each change says what its number means.
+        replayed: the `once` token was known: this is the first call's result, and nothing was written now.
+    """
+
+    revision: int
+    committed_ms: int
+    outcomes: tuple[int, ...] = ()
+    replayed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The documents of a partition at one revision. Revision 0: there is no such partition, and nothing in it."""
+
+    revision: int = 0
+    created_ms: int = 0
+    updated_ms: int = 0
+    expires_ms: int | None = None
+    documents: Mapping[str, bytes] = field(default_factory=dict)
+
+
+class Page(NamedTuple):
+    """Entries of a log, in the order asked, and whether more follow in that order."""
+
+    entries: list[Entry]
+    has_more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A line of a listing: a partition's name, and when it was last written by the store's clock (microseconds)."""
+
+    name: str
+    updated_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A claim on a name in a partition, until `expires_ms` by the store's clock.
+
+    `fence` grows with every claim by a new holder: what carries a smaller fence comes from an older holder.
+    """
+
+    name: str
+    holder: str
+    fence: int
+    expires_ms: int
+
+
+ExpiryKind: TypeAlias = Literal["fixed", "sliding"]
