@@ -1,0 +1,203 @@
+"""One Redis or Valkey server: on a free port, on the same port and folder after a restart."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from urllib.parse import quote
+
+import redis
+
+from .binaries import Binary
+from .ports import Port, reserve
+from .process import Process, StartError, wait_until
+
+_COMMON = {
+    "bind": "127.0.0.1",
+    "save": '""',
+    "daemonize": "no",
+    "repl-diskless-sync": "yes",
+    "repl-diskless-sync-delay": "0",
+}
+
+
+class Server:
+    """A server process. Made stopped: `start()` it, or use it as a context manager.
+
+    Args:
+        binary: the program, from `binaries.find`.
+        durable: `appendonly yes` with `appendfsync always`, so that what was acknowledged survives a SIGKILL.
+        password: of the default user.
+        users: lines of ACL users, as `alice on >secret ~* +@all -evalsha`.
+        tls: speak TLS only, with a certificate of its own authority (`ca`).
+        options: further lines of the configuration, as {"maxmemory": "3mb"}.
+    """
+
+    def __init__(
+        self,
+        binary: Binary,
+        *,
+        durable: bool = False,
+        password: str | None = None,
+        users: Sequence[str] = (),
+        tls: bool = False,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        self.binary = binary
+        self.password = password
+        self.tls = tls
+        self._durable = durable
+        self._users = tuple(users)
+        self._options = dict(options or {})
+        self._port: Port | None = None
+        self._process: Process | None = None
+
+    # -- where it is ----------------------------------------------------------------------------------------------------
+
+    @property
+    def process(self) -> Process:
+        """The process; an error where it was never started, or was stopped."""
+        if self._process is None:
+            raise RuntimeError("the server is not started")
+        return self._process
+
+    @property
+    def port(self) -> int:
+        """The port, the same for the server's whole life."""
+        if self._port is None:
+            raise RuntimeError("the server is not started")
+        return self._port.number
+
+    @property
+    def address(self) -> str:
+        """`127.0.0.1:PORT`."""
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def socket(self) -> str:
+        """The path of its unix socket."""
+        return str(self.process.folder / "socket")
+
+    @property
+    def ca(self) -> str:
+        """The path of the authority's certificate, where it speaks TLS."""
+        return str(self.process.folder / "ca.pem")
+
+    @property
+    def url(self) -> str:
+        """The URL to open it with, as the default user."""
+        return self.url_for("", self.password) if self.password else self.url_for()
+
+    def url_for(self, user: str = "", password: str | None = None) -> str:
+        """The URL to open it with, as `user`."""
+        login = f"{quote(user)}:{quote(password)}@" if password is not None else ""
+        if self.tls:
+            return f"rediss://{login}{self.address}/0?ca={quote(self.ca)}"
+        return f"redis://{login}{self.address}/0"
+
+    def control(self) -> redis.Redis:
+        """Return a new synchronous client of the default user, for plain control; close it after use (or use `with`)."""
+        return redis.Redis(unix_socket_path=self.socket, password=self.password, decode_responses=True, socket_timeout=10)
+
+    def call(self, *command: str | int) -> object:
+        """Send one command and return its answer."""
+        with self.control() as client:
+            answer: object = client.execute_command(*command)
+            return answer
+
+    def info(self, section: str) -> dict[str, str | int | float]:
+        """Return a section of INFO."""
+        with self.control() as client:
+            answer: dict[str, str | int | float] = dict(client.info(section))
+            return answer
+
+    # -- its life -------------------------------------------------------------------------------------------------------
+
+    def start(self) -> Server:
+        """Start it and wait until it answers, on another port where the first one was taken meanwhile."""
+        for _ in range(10):
+            self._port = reserve()
+            self._process = Process()
+            try:
+                if self.tls:
+                    from .certificates import make_certificates
+
+                    make_certificates(self.process.folder)
+                self._run()
+                return self
+            except StartError as error:
+                self.stop()
+                if "in use" not in str(error).lower():
+                    raise
+            except BaseException:
+                self.stop()
+                raise
+        raise StartError("ten ports in a row were taken")
+
+    def _run(self) -> None:
+        (self.process.folder / "server.conf").write_text("".join(f"{line}\n" for line in self._lines()))
+        self.process.launch([str(self.binary.path), str(self.process.folder / "server.conf"), *self._arguments()])
+
+        def answers() -> bool:
+            if not self.process.pid:
+                raise StartError(f"{self.binary.name} ended at its start:\n{self.process.output}")
+            try:
+                # The process id proves that it is ours that answers.
+                return int(self.info("server")["process_id"]) == self.process.pid
+            except (redis.ConnectionError, redis.exceptions.BusyLoadingError):
+                return False
+
+        try:
+            wait_until(answers, f"{self.binary.name} on port {self.port}")
+        except StartError as error:
+            raise StartError(f"{error}\n{self.process.output}") from error
+
+    def _arguments(self) -> Sequence[str]:
+        return ()
+
+    def _lines(self) -> list[str]:
+        folder = self.process.folder
+        options = {**_COMMON, "dir": str(folder), "unixsocket": self.socket, "port": str(self.port)}
+        if self.tls:
+            files = {"tls-ca-cert-file": "ca.pem", "tls-cert-file": "server.pem", "tls-key-file": "server.key"}
+            options |= {"port": "0", "tls-port": str(self.port), "tls-auth-clients": "no"}
+            options |= {name: str(folder / file) for name, file in files.items()}
+        if self._durable:
+            options |= {"appendonly": "yes", "appendfsync": "always"}
+        if self.password is not None:
+            options["requirepass"] = self.password
+        options |= self._options
+        return [f"{name} {value}" for name, value in options.items()] + [f"user {user}" for user in self._users]
+
+    def stop(self) -> None:
+        """Kill it, and remove its folder. A second stop does nothing."""
+        if self._process is not None:
+            self._process.remove()
+            self._process = None
+        if self._port is not None:
+            self._port.release()
+            self._port = None
+
+    def kill(self) -> None:
+        """Kill it (SIGKILL). Its port and folder stay, for `restart`."""
+        self.process.kill()
+
+    def restart(self) -> None:
+        """Start it on the same port and folder, after a kill if it still runs, and wait until it answers."""
+        self.process.kill()
+        self._run()
+
+    def pause(self) -> None:
+        """Stop it in its tracks (SIGSTOP): connections stay open and nothing answers."""
+        self.process.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let it go on after a pause."""
+        self.process.signal(signal.SIGCONT)
+
+    def __enter__(self) -> Server:
+        return self if self._process is not None else self.start()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.stop()
