@@ -19,8 +19,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
-PREFIX: Final = "clew-server-"
-"""How the temporary folders of servers begin."""
+_FAMILY: Final = "clew-server-"
+PREFIX: Final = f"{_FAMILY}{os.getpid()}-"
+"""How the temporary folders of this process's servers begin."""
 
 _LAUNCHER: Final = str(Path(__file__).with_name("launcher.py"))
 # The kernel tells a child of the end of the *thread* that started it, so all are started by one that stays.
@@ -36,6 +37,7 @@ class Process:
     """One server process, which may be started again in the same folder."""
 
     def __init__(self) -> None:
+        remove_orphans()
         self.folder = Path(tempfile.mkdtemp(prefix=PREFIX))
         self._popen: subprocess.Popen[bytes] | None = None
         _alive.add(self)
@@ -94,6 +96,18 @@ def wait_until(ready: Callable[[], bool], what: str, timeout: float = 20) -> Non
 def running() -> list[Process]:
     """The processes whose folders are not removed yet: none, when everything was stopped."""
     return list(_alive)
+
+
+def remove_orphans() -> None:
+    """Remove the folders whose owner was killed before it could do so; their servers died with it."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_FAMILY}*-*"):
+        owner = folder.name.split("-")[2]
+        try:
+            os.kill(int(owner), 0)
+        except ProcessLookupError:
+            shutil.rmtree(folder, ignore_errors=True)
+        except PermissionError:
+            continue  # it lives, and is somebody else's
 
 
 @atexit.register

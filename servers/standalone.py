@@ -93,7 +93,7 @@ class Server:
         """The URL to open it with, as `user`."""
         login = f"{quote(user)}:{quote(password)}@" if password is not None else ""
         if self.tls:
-            return f"rediss://{login}{self.address}/0?ca={quote(self.ca)}"
+            return f"rediss://{login}{self.address}/0?ssl_ca_certs={quote(self.ca)}"
         return f"redis://{login}{self.address}/0"
 
     def control(self) -> redis.Redis:

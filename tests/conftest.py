@@ -1,0 +1,101 @@
+"""The servers of a session, started when first asked for, and the checks that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import servers
+from clew.ids import new_id
+from servers import process
+
+from .keyspace import sweep
+from .support import with_options
+
+WHERE_INSTALLED = ("redis-7.0-tls",)
+"""Kinds that no wheel brings: skipped where they are missing, in CI too."""
+
+
+class Pool:
+    """At most one server of each kind, for the whole session. A test leaves it up, and empty."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, servers.Running] = {}
+
+    def get(self, kind: str) -> servers.Running:
+        """Return the server of this kind, one of `servers.KINDS`. A missing program skips the test, and fails it in CI."""
+        if kind not in self._running:
+            try:
+                self._running[kind] = servers.start(kind)
+            except servers.MissingBinaryError as error:
+                if os.environ.get("CI") and kind not in WHERE_INSTALLED:
+                    pytest.fail(str(error))
+                pytest.skip(str(error))
+        return self._running[kind]
+
+    def stop(self) -> None:
+        """Stop them all."""
+        for running in self._running.values():
+            running.stop()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_left_behind() -> Iterator[None]:
+    """After everything else of the session: no server, no folder of one, and no child process is left."""
+    yield
+    assert [str(left.folder) for left in process.running()] == []
+    assert list(Path(tempfile.gettempdir()).glob(f"{process.PREFIX}*")) == []
+    assert _children() == []
+
+
+def _children() -> list[str]:
+    """Return the command lines of this process's children (where there is a /proc)."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if parent == os.getpid() and "resource_tracker" not in command:
+            found.append(f"{folder.name} {command}")
+    return found
+
+
+@pytest.fixture(scope="session")
+def pool(_nothing_left_behind: None) -> Iterator[Pool]:
+    """The session's servers, by kind."""
+    made = Pool()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def url_of(pool: Pool) -> Iterator[Callable[..., str]]:
+    """`url_of(kind, **options)`: the URL of a shared server with a namespace of this test's own.
+
+    After the test every partition it made there is dropped through clew; a key that stays, and does not expire, fails it.
+    `sweep=False` leaves that check out, for a test that breaks the layout on purpose.
+    """
+    used: list[tuple[servers.Running, str, str, bool]] = []
+
+    def make(kind: str, *, sweep: bool = True, **options: str | float) -> str:
+        running = pool.get(kind)
+        namespace = f"t{new_id()[-12:]}"
+        url = with_options(running.url, namespace=namespace)
+        used.append((running, url, namespace, sweep))
+        return with_options(url, **options)
+
+    yield make
+    leaked = [key for running, url, namespace, check in used for key in sweep(running, url, namespace) if check]
+    assert leaked == [], "these keys stay after a drop, and do not expire"
+
+
+@pytest.fixture(params=servers.KINDS)
+def redis_url(request: pytest.FixtureRequest, url_of: Callable[..., str]) -> str:
+    """A URL with a namespace of the test's own, on each kind of server in turn."""
+    return url_of(request.param)

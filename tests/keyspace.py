@@ -1,0 +1,59 @@
+"""The keys that a test left on a shared server: what it made is dropped through clew, and nothing may stay after that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import unquote
+
+from clew.records import Partition
+from clew.schemes import open_backend
+from servers import Running, Sentinel, Server
+
+
+def data_servers(running: Running) -> list[Server]:
+    """Return the servers that take writes."""
+    if isinstance(running, Server):
+        return [running]
+    if isinstance(running, Sentinel):
+        return [running.primary]
+    return [node for node in running.nodes if node.process.pid and node.info("replication")["role"] == "master"]
+
+
+def list_keys(running: Running, pattern: str = "*") -> dict[str, int]:
+    """Return each key that matches, and its time to live in milliseconds (-1: it does not expire)."""
+    found: dict[str, int] = {}
+    for server in data_servers(running):
+        with server.control() as client:
+            keys = list(client.scan_iter(pattern, count=1000))
+            found |= {str(key): int(client.execute_command("PTTL", key)) for key in keys}
+    return {key: ttl for key, ttl in found.items() if ttl != -2}
+
+
+def partitions_of(keys: Iterable[str]) -> set[Partition]:
+    """Return the partitions that have a key among these."""
+    tags = {key.partition("{")[2].partition("}")[0] for key in keys}
+    return {Partition(unquote(owner), unquote(name)) for owner, slash, name in (tag.partition("/") for tag in tags) if slash}
+
+
+def sweep(running: Running, url: str, namespace: str) -> list[str]:
+    """Drop every partition in the namespace through clew, remove what is left, and return the keys that should not have been."""
+    left = list_keys(running, f"{namespace}:*")
+    if left:
+        # A thread of its own: the test's event loop is nobody else's to run.
+        with ThreadPoolExecutor(1) as thread:
+            thread.submit(lambda: asyncio.run(_drop(url, partitions_of(left)))).result()
+        left = list_keys(running, f"{namespace}:*")
+    for server in data_servers(running):
+        server.call("FLUSHALL")
+    return sorted(key for key, ttl in left.items() if ttl == -1)
+
+
+async def _drop(url: str, partitions: Iterable[Partition]) -> None:
+    backend = await open_backend(url)
+    try:
+        for partition in sorted(partitions):
+            await backend.drop(partition, tombstone_ms=1)
+    finally:
+        await backend.aclose()

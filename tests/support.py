@@ -1,0 +1,35 @@
+"""What many tests need: to wait for a condition, and to name things that nobody else has."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable
+
+from clew.ids import new_id
+from clew.records import Partition
+
+
+async def wait_until(predicate: Callable[[], object | Awaitable[object]], timeout: float = 10) -> None:  # noqa: ASYNC109
+    """Return when `predicate()`, awaited where it is awaitable, is true; AssertionError after `timeout` seconds."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + timeout
+    while True:
+        answer = predicate()
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if answer:
+            return
+        assert loop.time() < end, f"waited {timeout} seconds in vain for {getattr(predicate, '__name__', predicate)}"
+        await asyncio.sleep(0.01)
+
+
+def fresh_partition(owner: str = "owner") -> Partition:
+    """Return a partition that nobody else uses."""
+    return Partition(f"{owner}-{new_id()}", f"thread-{new_id()}")
+
+
+def with_options(url: str, **options: str | float) -> str:
+    """Return the URL with these options added."""
+    added = "&".join(f"{name}={value}" for name, value in options.items())
+    return f"{url}{'&' if '?' in url else '?'}{added}" if added else url
