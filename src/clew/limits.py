@@ -79,8 +79,9 @@ def check_data(data: bytes, what: str) -> int:
 
 
 def check_changes(changes: Iterable[Change]) -> None:
-    """Raise InvalidError where a commit is too large, or would write one entry twice."""
+    """Raise InvalidError where a commit is too large, would write one entry twice, or writes into what it just cut off."""
     total = count = 0
+    cut: set[str] = set()
     written: set[tuple[str, str]] = set()
     for change in changes:
         count += 1
@@ -95,7 +96,10 @@ def check_changes(changes: Iterable[Change]) -> None:
         elif isinstance(change, Remove):
             name = check_id(change.id, "an item's id")
         else:
+            cut.add(change.log)
             continue
+        if change.log in cut and not isinstance(change, Append):
+            raise InvalidError("in one commit, replace and remove come before truncate and trim: put them in that order")
         if (change.log, name) in written:
             raise InvalidError(f"one commit writes the item {name!r} twice: split it in two commits")
         written.add((change.log, name))

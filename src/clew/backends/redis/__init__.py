@@ -1,0 +1,42 @@
+"""Redis and Valkey, alone, behind Sentinel, or as a Cluster: the backend for production.
+
+It promises what `clew.backend` says, on Redis 6.2 and later without modules. How long an acknowledged write outlives the
+server's own death is the server's setting (`docs/backends/redis.md`), and `?replicas=` and `?fsync=` of the URL.
+"""
+
+from __future__ import annotations
+
+from ...errors import MissingExtraError
+
+try:
+    import hiredis  # noqa: F401
+    import redis  # noqa: F401
+except ImportError as error:
+    raise MissingExtraError("a Redis or Valkey store", "redis") from error
+
+from .following import FollowVerbs
+from .options import parse_url
+from .powers import Powers
+
+__all__ = ["RedisBackend", "open_backend"]
+
+
+class RedisBackend(Powers, FollowVerbs):
+    """Every verb and every optional power of `clew.backend`, on one URL."""
+
+
+async def open_backend(url: str) -> RedisBackend:
+    """Open the backend for a `redis://`-like URL, and prove that the server answers and can be used.
+
+    Raises:
+        InvalidError, UnavailableError, DeniedError, UnsupportedError.
+    """
+    backend = RedisBackend(parse_url(url), mask_place(url))
+    await backend._client()
+    return backend
+
+
+def mask_place(url: str) -> str:
+    """Return the URL without credentials and options, for messages."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme}://{rest.partition('?')[0].rpartition('@')[2]}"

@@ -1,0 +1,329 @@
+"""The one file that knows Cluster and Sentinel: which server a key lives on, how to reach it, and when to ask again.
+
+A client belongs to one event loop. Retries end at the deadline of the call; a request that must not be done twice, and may
+have been done, is not sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Callable, Sequence
+from typing import Any, Final, cast
+
+from redis.asyncio.cluster import RedisCluster
+from redis.asyncio.connection import AbstractConnection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.backoff import NoBackoff
+from redis.asyncio.retry import Retry
+from redis.exceptions import AskError, MovedError, RedisClusterException, SlotNotCoveredError
+
+from ...errors import ClewError, ClosedError, NotReplicatedError, UnavailableError, UnsupportedError
+from .faults import is_connection_fault, is_refused_for_now, translate
+from .options import Options
+from .scripts import Script, load_scripts
+from .trips import Lane, Reply, Request, pack
+
+OLDEST: Final = (6, 2)
+"""The oldest Redis whose commands clew uses."""
+
+
+class Client:
+    """Requests in, replies out, whatever the topology.
+
+    Args:
+        options: the parsed URL.
+        place: the URL with its credentials masked, for messages.
+    """
+
+    def __init__(self, options: Options, place: str) -> None:
+        self.options = options
+        self.place = place
+        self.loop = asyncio.get_running_loop()
+        self.scripts: dict[str, Script] = {}
+        self.info: dict[str, str] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._cluster: RedisCluster | None = None
+        self._pool: ConnectionPool | None = None
+        self._refreshing: asyncio.Task[None] | None = None
+        self._again: set[asyncio.TimerHandle] = set()
+        self._closed = False
+
+    async def open(self) -> None:
+        """Reach the server, and check that it is one that clew can use."""
+        kwargs = self._connection_arguments()
+        options = self.options
+        try:
+            async with asyncio.timeout(options.timeout):
+                if options.topology == "cluster":
+                    await self._open_cluster(kwargs)
+                elif options.topology == "sentinel":
+                    sentinel_kwargs = {k: v for k, v in kwargs.items() if k not in ("username", "password", "db")}
+                    sentinel_kwargs |= {"username": options.sentinel_username, "password": options.sentinel_password}
+                    sentinel = Sentinel(list(options.hosts), sentinel_kwargs=sentinel_kwargs)
+                    self._pool = SentinelConnectionPool(options.service, sentinel, ssl=kwargs.pop("ssl", False), **kwargs)
+                else:
+                    self._pool = self._standalone_pool(kwargs)
+            self.info = _parse_info(await self._lane_call("", pack("INFO")))
+        except ClewError:
+            raise
+        except RedisClusterException as error:
+            raise self._no_cluster(error) from error
+        except Exception as error:
+            raise translate(error, self.place) from error
+        self._check_server()
+        self.scripts = load_scripts(shebang=self.version >= (7,))
+
+    @property
+    def version(self) -> tuple[int, ...]:
+        """The Redis version whose commands the server has; Valkey names the one it is compatible with."""
+        return tuple(int(part) for part in self.info.get("redis_version", "0").split(".") if part.isdecimal())
+
+    async def call(
+        self,
+        key: bytes,
+        payload: bytes,
+        replies: int = 1,
+        *,
+        script: Script | None = None,
+        repeatable: bool = True,
+        durable: bool = False,
+    ) -> list[Reply]:
+        """Send commands to the server that holds `key` and return their replies.
+
+        Args:
+            key: any key of the slot; empty for any server.
+            payload: the packed commands.
+            replies: how many replies they give.
+            script: what the payload's EVALSHA calls, to load it where the server does not know it.
+            repeatable: whether doing it twice comes to the same.
+            durable: whether to wait for the replicas the URL asks for.
+
+        Raises:
+            UnavailableError, DeniedError, FullError, UnsupportedError, InvalidError, ClosedError.
+        """
+        if self._closed:
+            raise ClosedError("this store was closed: connect again")
+        future: asyncio.Future[list[Reply]] = self.loop.create_future()
+        deadline = self.loop.time() + self.options.timeout
+        request = Request(key, payload, replies, future, deadline, script=script, repeatable=repeatable, durable=durable)
+        self._route(request)
+        return await future
+
+    async def run(
+        self, script: str, keys: Sequence[bytes], args: Sequence[bytes | str | int], *, repeatable: bool = True, durable: bool = True
+    ) -> Reply:
+        """Call a script by name and return its reply; its keys share a slot."""
+        known = self.scripts[script]
+        payload = pack("EVALSHA", known.sha, len(keys), *keys, *args)
+        return (await self.call(keys[0], payload, script=known, repeatable=repeatable, durable=durable))[0]
+
+    def primaries(self) -> list[str]:
+        """Return a name for each server that holds keys, in a stable order."""
+        if self._cluster is None:
+            return [""]
+        return sorted(node.name for node in self._cluster.get_primaries())
+
+    async def call_server(self, name: str, payload: bytes) -> Reply:
+        """Send one command to a server named by `primaries`."""
+        try:
+            return await self._lane_call(name, payload)
+        except ClewError:
+            raise
+        except Exception as error:
+            raise translate(error, self.place) from error
+
+    def make_connection(self) -> AbstractConnection:
+        """Return a new connection, not yet open, to a server that hears every channel."""
+        return self._connector("")()
+
+    async def aclose(self) -> None:
+        """Let what was sent come back, then close every connection."""
+        self._closed = True
+        for handle in self._again:
+            handle.cancel()
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+        await asyncio.gather(*(lane.aclose() for lane in self._lanes.values()))
+        if self._cluster is not None:
+            await self._cluster.aclose()
+        if self._pool is not None:
+            await self._pool.disconnect()
+            if isinstance(self._pool, SentinelConnectionPool):
+                await asyncio.gather(*(sentinel.aclose() for sentinel in self._pool.sentinel_manager.sentinels))
+
+    # -- where a request goes ---------------------------------------------------------------------------------------
+
+    def _route(self, request: Request) -> None:
+        try:
+            name = "" if self._cluster is None else self._node_name(request.key)
+        except SlotNotCoveredError as error:
+            self._failed(request, error)
+            return
+        self._lane(name).submit(request)
+
+    def _node_name(self, key: bytes) -> str:
+        assert self._cluster is not None
+        if not key:
+            return self.primaries()[0]
+        node = self._cluster.get_node_from_key(cast(str, key))
+        if node is None:
+            raise SlotNotCoveredError("no server holds this slot")
+        return node.name
+
+    def _lane(self, name: str) -> Lane:
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = Lane(self._connector(name), self._failed, self._confirmation())
+        return lane
+
+    async def _lane_call(self, name: str, payload: bytes) -> Reply:
+        future: asyncio.Future[list[Reply]] = self.loop.create_future()
+        if not name and self._cluster is not None:
+            name = self.primaries()[0]
+        self._lane(name).submit(Request(b"", payload, 1, future, self.loop.time() + self.options.timeout))
+        return (await future)[0]
+
+    # -- when it did not come back ----------------------------------------------------------------------------------
+
+    def _failed(self, request: Request, error: BaseException) -> None:
+        """Send it again after a while, or give up: at the deadline, or where twice is not the same as once."""
+        if request.future.done():
+            return
+        refused = is_refused_for_now(error) or isinstance(error, SlotNotCoveredError)
+        unknown = is_connection_fault(error) and not refused
+        may_repeat = refused or (unknown and (request.repeatable or not request.sent))
+        delay = min(0.01 * 2**request.attempts, 0.5) * random.uniform(0.5, 1.0)
+        request.attempts += 1
+        if not may_repeat or self._closed or self.loop.time() + delay >= request.deadline:
+            if isinstance(error, SlotNotCoveredError):
+                request.future.set_exception(UnavailableError(f"{self.place}: {error}"))
+            else:
+                request.future.set_exception(translate(error, self.place))
+            return
+        if self._cluster is not None and (unknown or refused):
+            if isinstance(error, AskError) and not isinstance(error, MovedError) and request.replies == 1:
+                request.lead = pack("ASKING")
+                self._lane(f"{error.host}:{error.port}").submit(request)
+                return
+            self._refresh()
+            if isinstance(error, MovedError):
+                delay = 0.0 if request.attempts == 1 else delay
+        handle = self.loop.call_later(delay, lambda: (self._again.discard(handle), self._route(request)))
+        self._again.add(handle)
+
+    def _refresh(self) -> None:
+        """Learn the cluster's slots anew, once for all who ask at the same time."""
+        if self._refreshing is None or self._refreshing.done():
+            self._refreshing = self.loop.create_task(self._learn_slots(), name="clew-redis-slots")
+
+    async def _learn_slots(self) -> None:
+        assert self._cluster is not None
+        try:
+            async with asyncio.timeout(self.options.connect_timeout):
+                await self._cluster.nodes_manager.initialize()
+        except (RedisClusterException, OSError) as error:
+            # Nobody to ask just now: whoever needs a slot asks again, or gives up with this at the deadline.
+            self.info["slots_error"] = str(error)[:200]
+
+    # -- how to reach a server --------------------------------------------------------------------------------------
+
+    def _connection_arguments(self) -> dict[str, Any]:
+        options = self.options
+        kwargs: dict[str, Any] = {
+            "username": options.username,
+            "password": options.password,
+            "socket_timeout": None,
+            "socket_connect_timeout": options.connect_timeout,
+            "socket_keepalive": True,
+            "protocol": 2,
+            "retry": Retry(NoBackoff(), 0),
+        }
+        if options.path is not None:
+            del kwargs["socket_keepalive"]
+        if options.topology != "cluster":
+            kwargs["db"] = options.db
+        if options.tls:
+            kwargs |= {"ssl": True, **dict(options.tls_options)}
+        return kwargs
+
+    def _standalone_pool(self, kwargs: dict[str, Any]) -> ConnectionPool:
+        if self.options.path is not None:
+            return ConnectionPool(connection_class=UnixDomainSocketConnection, path=self.options.path, **kwargs)
+        (host, port), *more = self.options.hosts
+        if more:
+            raise UnsupportedError("one server has one host: use redis+cluster:// or redis+sentinel:// for several")
+        if kwargs.pop("ssl", False):
+            return ConnectionPool(connection_class=SSLConnection, host=host, port=port, **kwargs)
+        return ConnectionPool(host=host, port=port, **kwargs)
+
+    async def _open_cluster(self, kwargs: dict[str, Any]) -> None:
+        from redis.asyncio.cluster import ClusterNode
+
+        del kwargs["retry"]
+        nodes = [ClusterNode(host, port) for host, port in self.options.hosts]
+        self._cluster = RedisCluster(startup_nodes=nodes, require_full_coverage=False, cluster_error_retry_attempts=0, **kwargs)
+        # Concurrent first calls on an uninitialised cluster client break each other's connections (redis-py 8.1).
+        await self._cluster.initialize()
+
+    def _connector(self, name: str) -> Callable[[], AbstractConnection]:
+        if self._cluster is None:
+            assert self._pool is not None
+            pool = self._pool
+            return lambda: cast(AbstractConnection, pool.make_connection())
+        cluster = self._cluster
+
+        def connect() -> AbstractConnection:
+            node = cluster.get_node(node_name=name or self.primaries()[0])
+            kwargs = dict((node or cluster.get_default_node()).connection_kwargs)
+            if node is None:
+                # Known from a redirection only, or gone: connecting tells.
+                host, _, port = name.rpartition(":")
+                kwargs |= {"host": host, "port": int(port)}
+            kwargs["retry"] = Retry(NoBackoff(), 0)
+            return cast(AbstractConnection, cluster.get_default_node().connection_class(**kwargs))
+
+        return connect
+
+    def _confirmation(self) -> tuple[bytes, Callable[[Reply], BaseException | None]] | None:
+        options = self.options
+        if not options.replicas and not options.fsync:
+            return None
+        wait_ms = int(options.replica_timeout * 1000)
+        if options.fsync:
+            command = pack("WAITAOF", 1, options.replicas, wait_ms)
+        else:
+            command = pack("WAIT", options.replicas, wait_ms)
+
+        def check(reply: Reply) -> BaseException | None:
+            if isinstance(reply, Exception):
+                return translate(reply, self.place)
+            local, acknowledged = reply if isinstance(reply, list) else (1, reply)
+            if acknowledged >= options.replicas and local >= 1:
+                return None
+            return NotReplicatedError(
+                f"written, but {acknowledged} of {options.replicas} replicas acknowledged it within "
+                f"{options.replica_timeout:g} s: repeat it with the same ids"
+            )
+
+        return command, check
+
+    def _check_server(self) -> None:
+        found = self.info.get("redis_version", "an unknown version")
+        if self.version[:2] < OLDEST:
+            raise UnsupportedError(f"{self.place} is Redis {found}: clew needs 6.2 or later")
+        if self.options.topology != "cluster" and self.info.get("cluster_enabled") == "1":
+            raise UnsupportedError(f"{self.place} is a node of a cluster: use redis+cluster:// in the URL")
+        if self.options.fsync and self.version < (7, 2):
+            raise UnsupportedError(f"{self.place} is Redis {found}: fsync=true needs WAITAOF, from 7.2")
+
+    def _no_cluster(self, error: BaseException) -> ClewError:
+        if "not enabled" in str(error):
+            return UnsupportedError(f"{self.place} is not a cluster: use redis:// in the URL")
+        cause = error.__cause__
+        return translate(cause, self.place) if cause is not None else UnavailableError(f"{self.place}: {error}")
+
+
+def _parse_info(reply: Reply) -> dict[str, str]:
+    lines = (line.partition(":") for line in reply.decode().splitlines() if ":" in line)
+    return {name: value for name, _, value in lines}

@@ -1,0 +1,170 @@
+"""The verbs that write a partition: `commit` and `drop`, each one script, each safe to send again."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from typing import NoReturn
+
+from ...codec import encode_entry, pack_id
+from ...errors import ConflictError, GoneError, NotFoundError, UnknownCursorError
+from ...ids import new_id
+from ...limits import TOMBSTONE_MS, check_changes, check_id, check_ttl
+from ...records import PRESENT, Any_, Append, Change, Commit, Partition, PutDocument, Remove, Replace, Trim, Truncate
+from .base import RedisBase
+from .client import Client
+from .keys import PartitionKeys
+from .trips import Reply
+
+Arg = bytes | str | int
+
+
+def id_fields(key: bytes) -> tuple[bytes, bytes]:
+    """Return an id's digest and its packed MessagePack form, as the scripts compare them."""
+    size = len(key)
+    head = b"\xc4" + bytes((size,)) if size < 256 else b"\xc5" + size.to_bytes(2, "big")
+    return hashlib.sha1(key, usedforsecurity=False).digest()[:8], head + key
+
+
+class CommitVerbs(RedisBase):
+    """Writing."""
+
+    async def commit(
+        self,
+        partition: Partition,
+        changes: Sequence[Change],
+        *,
+        expect: int | None = None,
+        once: str | None = None,
+        listed: bool = False,
+    ) -> Commit:
+        """See Backend.commit."""
+        check_changes(changes)
+        keys = self._keys(partition)
+        if once is not None:
+            token = "u" + check_id(once, "the once token")
+        elif expect is None and all(type(change) is Append for change in changes) and changes:
+            token = ""
+        else:
+            # Sent twice it would not do the same twice, so the server must know it again.
+            token = "c" + new_id()
+        client = await self._client()
+        if listed and not self._listed_on_one_server():
+            await self._touch(client, partition, keys)
+        wanted = tuple(dict.fromkeys(change.log for change in changes if not isinstance(change, PutDocument)))
+        while True:
+            logs = self._logs_of(partition, wanted)
+            arguments = _arguments(changes, logs)
+            head = (
+                "" if expect is None else expect,
+                token,
+                keys.member if listed and self._listed_on_one_server() else b"",
+                keys.bell,
+                len(logs),
+                *(keys.log(name)[0] for name in logs),
+            )
+            reply = await client.run("commit", self._script_keys(keys, logs, listed=listed), (*head, *arguments))
+            status = reply[0]
+            if status == b"ok":
+                return Commit(reply[1], reply[2], tuple(reply[3:]))
+            if status == b"replayed":
+                numbers = [int(word) for word in reply[1].split()]
+                # A token of our own is known only when this very call was sent twice.
+                return Commit(numbers[0], numbers[1], tuple(numbers[2:]), replayed=once is not None)
+            if status != b"logs":
+                _refuse(partition, reply, changes, expect)
+            self._learn_logs(partition, reply[1])
+
+    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS) -> bool:
+        """See Backend.drop."""
+        if tombstone_ms != 0:
+            check_ttl(tombstone_ms)
+        keys = self._keys(partition)
+        client = await self._client()
+        while True:
+            logs = self._logs_of(partition, ())
+            arguments = (tombstone_ms, keys.member, keys.bell, *(keys.log(name)[0] for name in logs))
+            script_keys = self._script_keys(keys, logs, listed=True)
+            reply = await client.run("drop", script_keys, arguments, repeatable=False)
+            if reply[0] == b"logs":
+                self._learn_logs(partition, reply[1])
+                continue
+            self._known_logs.pop(partition, None)
+            if not self._listed_on_one_server():
+                await client.call(keys.listing, _pack_zrem(keys), durable=True)
+            return reply[0] == b"ok" and reply[1] == 1
+
+    def _script_keys(self, keys: PartitionKeys, logs: Sequence[str], *, listed: bool) -> list[bytes]:
+        listing = keys.listing if listed and self._listed_on_one_server() else keys.meta
+        found = [keys.meta, keys.docs, keys.once, keys.leases, listing]
+        for name in logs:
+            found += keys.log(name)[1:]
+        return found
+
+    async def _touch(self, client: Client, partition: Partition, keys: PartitionKeys) -> None:
+        """On a cluster the listing is on another server: it is written first, so that no thread is ever unlisted."""
+        await client.run("touch", [keys.listing], [keys.member])
+
+
+def _pack_zrem(keys: PartitionKeys) -> bytes:
+    from .trips import pack
+
+    return pack("ZREM", keys.listing, keys.member)
+
+
+def _arguments(changes: Sequence[Change], logs: Sequence[str]) -> list[Arg]:
+    """Return the changes as commit.lua takes them."""
+    numbers = {name: number for number, name in enumerate(logs, 1)}
+    found: list[Arg] = []
+    for change in changes:
+        if isinstance(change, Append):
+            entry = change.entry
+            found += ("add", numbers[change.log], *id_fields(entry.key), encode_entry(entry))
+        elif isinstance(change, PutDocument):
+            when = b"any" if isinstance(change.when, Any_) else b"none" if change.when is None else b"=" + change.when
+            if change.data is None:
+                found += ("del", change.key, when)
+            else:
+                found += ("put", change.key, change.data, when)
+        elif isinstance(change, Replace):
+            when = encode_entry(change.when) if change.when is not None else b""
+            found += ("rep", numbers[change.log], *id_fields(change.entry.key), encode_entry(change.entry), when)
+        elif isinstance(change, Remove):
+            found += ("rem", numbers[change.log], *id_fields(pack_id(change.id)))
+        elif isinstance(change, Truncate):
+            if isinstance(change.after, str):
+                found += ("cut", numbers[change.log], "i", *id_fields(pack_id(check_id(change.after, "the cursor"))))
+            else:
+                found += ("cut", numbers[change.log], "p", change.after, "")
+        else:
+            found += ("trm", numbers[change.log], change.before)
+    return found
+
+
+def _refuse(partition: Partition, reply: Reply, changes: Sequence[Change], expect: int | None) -> NoReturn:
+    """Raise what a refusal of commit.lua means."""
+    status = reply[0].decode()
+    if status == "gone":
+        raise GoneError(f"{partition.name!r} has been deleted")
+    if status == "absent":
+        raise NotFoundError(f"there is no {partition.name!r} for this owner")
+    if status == "conflict":
+        raise ConflictError(
+            f"{partition.name!r} is at revision {reply[1]}, not {expect}: read it again", expected=expect, actual=reply[1]
+        )
+    change = changes[reply[1] - 1]
+    if status == "document":
+        assert isinstance(change, PutDocument)
+        raise ConflictError(f"the document {change.key!r} of {partition.name!r} is not as expected: read it again")
+    if status == "cursor":
+        assert isinstance(change, Truncate)
+        raise UnknownCursorError(f"{partition.name!r} does not know the item {change.after!r}")
+    assert isinstance(change, Replace | Trim)
+    name = change.entry.id if isinstance(change, Replace) else ""
+    if status == "changed":
+        raise ConflictError(f"the item {name!r} of {partition.name!r} has changed: read it again")
+    raise NotFoundError(f"there is no item {name!r} in {partition.name!r}")
+
+
+assert PRESENT == -1  # commit.lua writes it as a number

@@ -1,0 +1,65 @@
+"""From what redis-py and the server say to the errors clew raises, and which of them mean "try again".
+
+No message carries a payload or a credential: the server's own words are cut to their first line.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from redis import exceptions as redis_errors
+
+from ...errors import ClewError, DeniedError, FullError, InvalidError, UnavailableError, UnsupportedError
+
+_REFUSED_FOR_NOW: Final = ("TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "LOADING", "NOREPLICAS", "READONLY", "BUSY ", "UNBLOCKED")
+_DENIED: Final = ("NOAUTH", "WRONGPASS", "NOPERM")
+_FULL: Final = ("OOM", "MISCONF")
+
+
+def is_connection_fault(error: BaseException) -> bool:
+    """Tell whether the connection is at fault: what was sent may or may not have been done."""
+    return isinstance(error, redis_errors.ConnectionError | redis_errors.TimeoutError | OSError) and not is_denied(error)
+
+
+def is_denied(error: BaseException) -> bool:
+    """Tell whether the server refused this user."""
+    return isinstance(
+        error, redis_errors.AuthenticationError | redis_errors.AuthorizationError | redis_errors.NoPermissionError
+    ) or str(error).startswith(_DENIED)
+
+
+def is_refused_for_now(error: BaseException) -> bool:
+    """Tell whether the server did nothing, and may do it in a moment: loading, failing over, moving a slot."""
+    if isinstance(
+        error,
+        redis_errors.TryAgainError
+        | redis_errors.ClusterDownError
+        | redis_errors.ReadOnlyError
+        | redis_errors.BusyLoadingError
+        | redis_errors.MovedError
+        | redis_errors.AskError,
+    ):
+        return True
+    text = str(error)
+    return text.startswith(_REFUSED_FOR_NOW) or "-READONLY" in text
+
+
+def translate(error: BaseException, place: str) -> ClewError:
+    """Return the error to raise for what the server or the connection said.
+
+    Args:
+        error: redis-py's.
+        place: where the store is, credentials masked.
+    """
+    if isinstance(error, ClewError):
+        return error
+    said = str(error).split("\n", 1)[0][:200]
+    if is_denied(error):
+        return DeniedError(f"{place} refused this user ({said}): check the user, the password and the ACL")
+    if isinstance(error, redis_errors.OutOfMemoryError) or said.startswith(_FULL) or "OOM command not allowed" in said:
+        return FullError(f"{place} refuses writes, and nothing was written ({said}): free memory or disk there")
+    if is_connection_fault(error) or is_refused_for_now(error):
+        return UnavailableError(f"{place} cannot be reached ({said or type(error).__name__}): try again later")
+    if said.startswith("WRONGTYPE"):
+        return InvalidError(f"the key holds another type than the one asked for ({said}): use another key")
+    return UnsupportedError(f"{place} answered what clew does not expect: {said or type(error).__name__}")

@@ -1,0 +1,71 @@
+"""Every key clew writes on Redis, built in one place.
+
+| key | type | what it holds |
+|---|---|---|
+| `<ns>:{<owner>/<name>}:meta` | hash | `r` revision, `c` `u` created and updated (ms), `l` names of the logs, `n:<log>` next position, `b:<log>` position of the list's first element, `h:<log>` positions after the list that a truncation left, `x` sliding time to live (ms), `d` fixed deadline (ms), `o` count of once tokens; after a drop only `g`, the tombstone |
+| `<ns>:{<owner>/<name>}:docs` | hash | document key -> bytes |
+| `<ns>:{<owner>/<name>}:once` | hash | `=<token>` -> result of its commit, `#<n>` -> token, a ring of the newest 1,000 |
+| `<ns>:{<owner>/<name>}:leases` | hash | lease name -> fence, end (ms) and holder |
+| `<ns>:{<owner>/<name>}:log:<log>` | list | one envelope an entry in order of position; a removed one is the byte C0 |
+| `<ns>:{<owner>/<name>}:ids:<log>` | hash | bucket number -> packed digests of ids and their positions |
+| `<ns>:{<owner>/<name>}:bell` | channel | a message for each commit that moved a log, and for a drop |
+| `<ns>:{<owner>}:threads` | zset | names scored by their newest write (microseconds) |
+
+Owner and name are percent-encoded before they are joined, so that no two partitions meet and no brace ends the hash tag
+early. Values and routes stand under their own literal keys and are not in this table.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from urllib.parse import quote, unquote
+
+from ...records import Partition
+
+
+def encode_part(text: str) -> str:
+    """Percent-encode all but letters, digits and `_.-~`."""
+    return quote(text, safe="")
+
+
+def decode_part(text: str) -> str:
+    """Undo `encode_part`."""
+    return unquote(text)
+
+
+class PartitionKeys:
+    """The keys of one partition; they share a hash tag, so one Cluster slot holds them."""
+
+    __slots__ = ("bell", "docs", "leases", "listing", "logs", "member", "meta", "once", "prefix")
+
+    def __init__(self, namespace: str, partition: Partition) -> None:
+        owner, name = encode_part(partition.owner), encode_part(partition.name)
+        prefix = self.prefix = f"{namespace}:{{{owner}/{name}}}:"
+        self.meta = (prefix + "meta").encode()
+        self.docs = (prefix + "docs").encode()
+        self.once = (prefix + "once").encode()
+        self.leases = (prefix + "leases").encode()
+        self.bell = (prefix + "bell").encode()
+        self.listing = listing_key(namespace, partition.owner)
+        self.member = name.encode()
+        self.logs: dict[str, tuple[bytes, bytes, bytes]] = {}
+
+    def log(self, name: str) -> tuple[bytes, bytes, bytes]:
+        """Return a log's encoded name, its list and its ids hash."""
+        keys = self.logs.get(name)
+        if keys is None:
+            part = encode_part(name)
+            keys = (part.encode(), f"{self.prefix}log:{part}".encode(), f"{self.prefix}ids:{part}".encode())
+            self.logs[name] = keys
+        return keys
+
+
+def listing_key(namespace: str, owner: str) -> bytes:
+    """Return the key of an owner's listing."""
+    return f"{namespace}:{{{encode_part(owner)}}}:threads".encode()
+
+
+@lru_cache(maxsize=4096)
+def partition_keys(namespace: str, partition: Partition) -> PartitionKeys:
+    """Return the keys of a partition; the newest few thousand are remembered."""
+    return PartitionKeys(namespace, partition)

@@ -1,0 +1,125 @@
+-- commit(partition, expect, once, listed, changes): apply every change, or none.
+--
+-- KEYS  1 meta hash, 2 docs hash, 3 once hash, 4 leases hash, 5 listing zset ('' outside: then meta again),
+--       then for each log: its list of envelopes, its ids hash
+-- ARGV  1 expect ('' none, -1 present), 2 once token or '', 3 name in the listing or '', 4 channel, 5 count of logs,
+--       the logs' names, then the changes, each a verb and its fields:
+--         put key data when | del key when          when: 'any', 'none', or '=' and the bytes
+--         add log digest key envelope               log: its number
+--         rep log digest key envelope when          when: '' or the envelope it replaces
+--         rem log digest key
+--         cut log 'p' position '' | cut log 'i' digest key      (truncate)
+--         trm log position
+-- Returns {'ok', revision, ms, outcome ...}, {'replayed', 'revision ms outcome ...'}, or a refusal: {'gone'}, {'absent'},
+--       {'conflict', revision}, {'document', n}, {'entry', n}, {'changed', n}, {'cursor', n} (n: which change), {'logs', names}
+local meta, docs, once, leases, listing = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local expect, token, count = ARGV[1], ARGV[2], tonumber(ARGV[5])
+local names, fields = {}, {'g', 'r', 'x', 'd', 'l'}
+for i = 1, count do
+    local name = ARGV[5 + i]
+    names[i] = name
+    fields[#fields + 1], fields[#fields + 2], fields[#fields + 3] = 'n:' .. name, 'b:' .. name, 'h:' .. name
+end
+local head = redis.call('HMGET', meta, unpack(fields))
+if head[1] then return {'gone'} end
+local revision = tonumber(head[2] or 0)
+if token ~= '' then
+    local seen = redis.call('HGET', once, '=' .. token)
+    if seen then return {'replayed', seen} end
+end
+if expect ~= '' then
+    if expect == '-1' then
+        if revision == 0 then return {'absent'} end
+    elseif tonumber(expect) ~= revision then return {'conflict', revision} end
+end
+local known = ' ' .. (head[5] or '') .. ' '
+if head[3] or head[4] then
+    local passed = ' ' .. table.concat(names, ' ') .. ' '
+    for name in string.gmatch(known, '%S+') do
+        if not string.find(passed, ' ' .. name .. ' ', 1, true) then return {'logs', head[5]} end
+    end
+end
+local logs = {}
+for i = 1, count do
+    logs[i] = {name = names[i], list = KEYS[4 + 2 * i], ids = KEYS[5 + 2 * i],
+        next = tonumber(head[3 + 3 * i] or 1), base = tonumber(head[4 + 3 * i] or 1), gap = tonumber(head[5 + 3 * i] or 0)}
+end
+
+-- First every condition, then every write: a refused commit has written nothing.
+local plan, at, n = {}, 6 + count, 0
+while ARGV[at] do
+    local verb = ARGV[at]
+    n = n + 1
+    if verb == 'add' then
+        plan[n] = {verb, logs[tonumber(ARGV[at + 1])], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4]}
+        at = at + 5
+    elseif verb == 'put' or verb == 'del' then
+        local put = verb == 'put'
+        local when = put and ARGV[at + 3] or ARGV[at + 2]
+        if when ~= 'any' then
+            local now = redis.call('HGET', docs, ARGV[at + 1])
+            if (when == 'none' and now) or (when ~= 'none' and (not now or '=' .. now ~= when)) then return {'document', n} end
+        end
+        plan[n] = {verb, ARGV[at + 1], put and ARGV[at + 2]}
+        at = at + (put and 4 or 3)
+    elseif verb == 'rep' or verb == 'rem' then
+        local log = logs[tonumber(ARGV[at + 1])]
+        local position, live = find(log.ids, log.list, log.base, log.next, ARGV[at + 2], ARGV[at + 3])
+        if verb == 'rep' then
+            if not live then return {'entry', n} end
+            local when = ARGV[at + 5]
+            if when ~= '' and redis.call('LINDEX', log.list, position - log.base) ~= when then return {'changed', n} end
+        end
+        plan[n] = {verb, log, position, ARGV[at + 4], live}
+        at = at + (verb == 'rep' and 6 or 4)
+    elseif verb == 'cut' then
+        local log = logs[tonumber(ARGV[at + 1])]
+        local position = tonumber(ARGV[at + 3])
+        if ARGV[at + 2] == 'i' then
+            position = find(log.ids, log.list, log.base, log.next, ARGV[at + 3], ARGV[at + 4])
+            if not position then return {'cursor', n} end
+        end
+        plan[n] = {verb, log, position}
+        at = at + 5
+    else
+        plan[n] = {verb, logs[tonumber(ARGV[at + 1])], tonumber(ARGV[at + 2])}
+        at = at + 3
+    end
+end
+
+local outcome = {}
+for i = 1, n do
+    local step = plan[i]
+    outcome[i] = apply[step[1]](step, docs)
+end
+
+local time = redis.call('TIME')
+local ms = time[1] * 1000 + math.floor(time[2] / 1000)
+revision = revision + 1
+local set = {'r', revision, 'u', ms}
+if revision == 1 then set[5], set[6] = 'c', ms end
+local names_now = head[5] or ''
+for i = 1, count do
+    local log = logs[i]
+    if log.touched then
+        set[#set + 1], set[#set + 2] = 'n:' .. log.name, log.next
+        if log.trimmed then set[#set + 1], set[#set + 2] = 'b:' .. log.name, log.base end
+        if log.gapped then set[#set + 1], set[#set + 2] = 'h:' .. log.name, log.gap end
+        if not head[3 + 3 * i] then names_now = names_now == '' and log.name or names_now .. ' ' .. log.name end
+        redis.call('PUBLISH', ARGV[4], log.name)
+    end
+end
+if names_now ~= (head[5] or '') then set[#set + 1], set[#set + 2] = 'l', names_now end
+if token ~= '' then remember(meta, once, token, revision .. ' ' .. ms .. ' ' .. table.concat(outcome, ' ')) end
+redis.call('HSET', meta, unpack(set))
+if head[3] or head[4] then
+    for i = 1, #KEYS do
+        if i ~= 5 then
+            if head[3] then redis.call('PEXPIRE', KEYS[i], head[3]) else redis.call('PEXPIREAT', KEYS[i], head[4]) end
+        end
+    end
+end
+if ARGV[3] ~= '' and listing ~= meta then redis.call('ZADD', listing, 'GT', time[1] * 1000000 + time[2], ARGV[3]) end
+local answer = {'ok', revision, ms}
+for i = 1, n do answer[3 + i] = outcome[i] end
+return answer

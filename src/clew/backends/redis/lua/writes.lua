@@ -1,0 +1,143 @@
+-- What a commit writes once every condition holds; put before commit.lua by scripts.py. Not a script of its own.
+local ONCE = 1000
+
+local function grow(log, position)
+    local before, after = buckets(position), buckets(position + 1)
+    if after == before then return end
+    -- One bucket more: the records of the one it splits from are dealt out again.
+    local source = before - power_below(before)
+    local packed = redis.call('HGET', log.ids, source)
+    if not packed then return end
+    local stay, move = {}, {}
+    for at = 1, #packed, 12 do
+        local record = string.sub(packed, at, at + 11)
+        local target = bucket_of(record, after) == source and stay or move
+        target[#target + 1] = record
+    end
+    if #move == 0 then return end
+    redis.call('HSET', log.ids, before, table.concat(move))
+    if #stay == 0 then redis.call('HDEL', log.ids, source) else redis.call('HSET', log.ids, source, table.concat(stay)) end
+end
+
+local function forget(log, digest, position)
+    local bucket = bucket_of(digest, buckets(log.next))
+    local packed = redis.call('HGET', log.ids, bucket)
+    if not packed then return end
+    local at = string.find(packed, digest .. struct.pack('>I4', position), 1, true)
+    while at and (at - 1) % 12 ~= 0 do at = string.find(packed, digest .. struct.pack('>I4', position), at + 1, true) end
+    if not at then return end
+    packed = string.sub(packed, 1, at - 1) .. string.sub(packed, at + 12)
+    if packed == '' then redis.call('HDEL', log.ids, bucket) else redis.call('HSET', log.ids, bucket, packed) end
+end
+
+local function fill_gap(log)
+    while log.gap > 0 do
+        local holes = {}
+        for i = 1, math.min(log.gap, 1000) do holes[i] = HOLE end
+        redis.call('RPUSH', log.list, unpack(holes))
+        log.gap = log.gap - #holes
+    end
+    log.gapped = true
+end
+
+-- The digest of an envelope's own id: what the client computes for an id, from the bytes of the key inside.
+local function digest_of(envelope)
+    local kind = string.byte(envelope, 3)
+    local key
+    if kind == 196 then key = string.sub(envelope, 5, 4 + string.byte(envelope, 4))
+    elseif kind == 197 then key = string.sub(envelope, 6, 5 + string.byte(envelope, 4) * 256 + string.byte(envelope, 5))
+    else return nil end
+    return string.sub(redis.sha1hex(key), 1, 16)
+end
+
+local function from_hex(hex)
+    return (string.gsub(hex, '..', function(pair) return string.char(tonumber(pair, 16)) end))
+end
+
+local function remember(meta, once, token, result)
+    local turn = redis.call('HINCRBY', meta, 'o', 1)
+    local slot = '#' .. turn % ONCE
+    local oldest = redis.call('HGET', once, slot)
+    if oldest then redis.call('HDEL', once, '=' .. oldest) end
+    redis.call('HSET', once, slot, token, '=' .. token, result)
+end
+
+local apply = {}
+
+function apply.put(step, docs)
+    return 1 - redis.call('HSET', docs, step[2], step[3])
+end
+
+function apply.del(step, docs)
+    return redis.call('HDEL', docs, step[2])
+end
+
+function apply.add(step)
+    local log, digest, key, envelope = step[2], step[3], step[4], step[5]
+    local position, live = find(log.ids, log.list, log.base, log.next, digest, key)
+    if live then return -position end
+    if position then forget(log, digest, position) end
+    if log.gap > 0 then fill_gap(log) end
+    local mine = log.next
+    grow(log, mine)
+    local bucket = bucket_of(digest, buckets(mine + 1))
+    redis.call('HSET', log.ids, bucket, (redis.call('HGET', log.ids, bucket) or '') .. digest .. struct.pack('>I4', mine))
+    redis.call('RPUSH', log.list, envelope)
+    log.next, log.touched = mine + 1, true
+    return mine
+end
+
+function apply.rep(step)
+    redis.call('LSET', step[2].list, step[3] - step[2].base, step[4])
+    return step[3]
+end
+
+function apply.rem(step)
+    if not step[5] then return 0 end
+    redis.call('LSET', step[2].list, step[3] - step[2].base, HOLE)
+    return step[3]
+end
+
+local function drop_range(log, first, last)
+    local gone = 0
+    for from = first, last, 500 do
+        local envelopes = redis.call('LRANGE', log.list, from, math.min(from + 499, last))
+        for i = 1, #envelopes do
+            local position = log.base + from + i - 1
+            if envelopes[i] ~= HOLE then
+                gone = gone + 1
+                local hex = digest_of(envelopes[i])
+                if hex then forget(log, from_hex(hex), position) end
+            end
+        end
+    end
+    return gone
+end
+
+-- An empty list may start anywhere, so the gap needs no holes.
+local function clear(log)
+    redis.call('DEL', log.list)
+    log.base, log.trimmed, log.gap, log.gapped = log.next, true, 0, true
+end
+
+function apply.cut(step)
+    local log = step[2]
+    local length = redis.call('LLEN', log.list)
+    local first = math.max(step[3] + 1 - log.base, 0)
+    if first >= length then return 0 end
+    local gone = drop_range(log, first, length - 1)
+    log.gap, log.gapped, log.touched = log.gap + length - first, true, true
+    if first == 0 then clear(log) else redis.call('LTRIM', log.list, 0, first - 1) end
+    return gone
+end
+
+function apply.trm(step)
+    local log = step[2]
+    local length = redis.call('LLEN', log.list)
+    local cut = math.min(step[3] - log.base, length)
+    if cut <= 0 then return 0 end
+    local gone = drop_range(log, 0, cut - 1)
+    log.base, log.trimmed, log.touched = log.base + cut, true, true
+    if cut == length then clear(log) else redis.call('LTRIM', log.list, cut, -1) end
+    return gone
+end

@@ -1,0 +1,46 @@
+"""The Lua scripts, read once by file name; ARGV order is known only to the typed functions beside each verb.
+
+On Redis 7 and later each starts with `#!lua`, without which even a cluster of one lets a script reach another slot. Redis
+6.2 cannot compile that line, so there it is left off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Final
+
+PARTS: Final = {
+    "commit": ("ids", "writes", "commit"),
+    "drop": ("drop",),
+    "expire": ("expire",),
+    "lease": ("lease",),
+    "locate": ("ids", "locate"),
+    "swap": ("swap",),
+    "touch": ("touch",),
+    "unlist": ("unlist",),
+}
+"""Each script, and the files it is put together from."""
+
+READ_ONLY: Final = {"locate"}
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script as one kind of server takes it: its source and the digest it is called by."""
+
+    name: str
+    source: bytes
+    sha: bytes
+
+
+def load_scripts(*, shebang: bool) -> dict[str, Script]:
+    """Return every script by name, with `#!lua` first where the server knows it (Redis 7.0)."""
+    folder = files(__package__) / "lua"
+    scripts = {}
+    for name, parts in PARTS.items():
+        head = ("#!lua flags=no-writes\n" if name in READ_ONLY else "#!lua\n") if shebang else ""
+        source = (head + "\n".join((folder / f"{part}.lua").read_text("utf-8") for part in parts)).encode()
+        scripts[name] = Script(name, source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode())
+    return scripts
