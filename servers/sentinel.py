@@ -63,7 +63,7 @@ class Sentinel:
         try:
             primary, *replicas = [server.start() for server in self.servers]
             for replica in replicas:
-                replica.call("REPLICAOF", "127.0.0.1", primary.port)
+                replica.follow(primary)
             wait_until(lambda: all(self.in_sync(replica) for replica in replicas), "the replicas to be in sync")
             for index, sentry in enumerate(self.sentinels):
                 # Each is told of those before it, and tells them: nobody waits for the greetings of two seconds.
@@ -87,9 +87,7 @@ class Sentinel:
 
     def _met(self) -> bool:
         line = f"slaves={len(self.servers) - 1},sentinels={len(self.sentinels)}"
-        return all(
-            f"status=ok,address={self.servers[0].address},{line}" in _raw_info(sentry) for sentry in self.sentinels
-        )
+        return all(f"status=ok,address={self.servers[0].address},{line}" in _raw_info(sentry) for sentry in self.sentinels)
 
     @staticmethod
     def in_sync(replica: Server) -> bool:

@@ -188,6 +188,16 @@ class Server:
         self.process.kill()
         self._run()
 
+    def follow(self, primary: Server | None) -> None:
+        """Be a replica of `primary` (of nobody for None), now or from the next start on."""
+        host, port = ("127.0.0.1", str(primary.port)) if primary else ("NO", "ONE")
+        if primary:
+            self._options["replicaof"] = f"{host} {port}"
+        else:
+            self._options.pop("replicaof", None)
+        if self.process.pid:
+            self.call("REPLICAOF", host, port)
+
     def pause(self) -> None:
         """Stop it in its tracks (SIGSTOP): connections stay open and nothing answers."""
         self.process.signal(signal.SIGSTOP)
