@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Final, NoReturn, cast
 
 from ...codec import encode_entry, pack_id
 from ...errors import ConflictError, GoneError, NotFoundError, UnknownCursorError
@@ -18,6 +17,9 @@ from .keys import PartitionKeys
 from .trips import Reply
 
 Arg = bytes | str | int
+
+MAX_FAST: Final = 100
+"""Appends that append.lua takes at once."""
 
 
 def id_fields(key: bytes) -> tuple[bytes, bytes]:
@@ -42,9 +44,15 @@ class CommitVerbs(RedisBase):
         """See Backend.commit."""
         check_changes(changes)
         keys = self._keys(partition)
+        if once is None and (expect is None or expect == PRESENT) and 0 < len(changes) <= MAX_FAST:
+            log = _only_log(changes)
+            if log is not None:
+                done = await self._append(partition, keys, log, cast(Sequence[Append], changes), expect, listed)
+                if done is not None:
+                    return done
         if once is not None:
             token = "u" + check_id(once, "the once token")
-        elif expect is None and all(type(change) is Append for change in changes) and changes:
+        elif expect in (None, PRESENT) and changes and all(isinstance(change, Append) for change in changes):
             token = ""
         else:
             # Sent twice it would not do the same twice, so the server must know it again.
@@ -76,6 +84,30 @@ class CommitVerbs(RedisBase):
                 _refuse(partition, reply, changes, expect)
             self._learn_logs(partition, reply[1])
 
+    async def _append(
+        self, partition: Partition, keys: PartitionKeys, log: str, changes: Sequence[Append], expect: int | None, listed: bool
+    ) -> Commit | None:
+        """Commit appends to one log by their own script; None where the partition needs the general one."""
+        client = await self._client()
+        member = keys.member if listed else b""
+        if listed and client.options.topology == "cluster":
+            await self._touch(client, partition, keys)
+            member = b""
+        name, list_key, ids_key = keys.log(log)
+        arguments: list[Arg] = [b"" if expect is None else b"-1", member, keys.bell, name]
+        for change in changes:
+            arguments += id_fields(change.entry.key)
+            arguments.append(encode_entry(change.entry))
+        listing = keys.listing if member else keys.meta
+        script_keys = (keys.meta, keys.docs, keys.once, keys.leases, listing, list_key, ids_key)
+        reply = await client.run("append", script_keys, arguments)
+        status = reply[0]
+        if status == b"ok":
+            return Commit(reply[1], reply[2], tuple(reply[3:]))
+        if status in (b"gap", b"logs"):
+            return None
+        _refuse(partition, reply, changes, expect)
+
     async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS) -> bool:
         """See Backend.drop."""
         if tombstone_ms != 0:
@@ -105,6 +137,18 @@ class CommitVerbs(RedisBase):
     async def _touch(self, client: Client, partition: Partition, keys: PartitionKeys) -> None:
         """On a cluster the listing is on another server: it is written first, so that no thread is ever unlisted."""
         await client.run("touch", [keys.listing], [keys.member])
+
+
+def _only_log(changes: Sequence[Change]) -> str | None:
+    """Return the log that every change appends to, None where one does something else."""
+    first = changes[0]
+    if not isinstance(first, Append):
+        return None
+    log = first.log
+    for change in changes:
+        if not isinstance(change, Append) or change.log != log:
+            return None
+    return log
 
 
 def _pack_zrem(keys: PartitionKeys) -> bytes:

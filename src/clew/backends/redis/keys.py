@@ -2,7 +2,7 @@
 
 | key | type | what it holds |
 |---|---|---|
-| `<ns>:{<owner>/<name>}:meta` | hash | `r` revision, `c` `u` created and updated (ms), `l` names of the logs, `n:<log>` next position, `b:<log>` position of the list's first element, `h:<log>` positions after the list that a truncation left, `x` sliding time to live (ms), `d` fixed deadline (ms), `o` count of once tokens; after a drop only `g`, the tombstone |
+| `<ns>:{<owner>/<name>}:meta` | hash | `r` revision, `c` `u` created and updated (ms), `l` names of the logs, `n:<log>` next position, `b:<log>` position of the list's first element, `k:<log>` buckets in its ids, `h:<log>` positions after the list that a truncation left, `x` sliding time to live (ms), `d` fixed deadline (ms), `e` deadline set last (ms), `o` count of once tokens; after a drop only `g`, the tombstone |
 | `<ns>:{<owner>/<name>}:docs` | hash | document key -> bytes |
 | `<ns>:{<owner>/<name>}:once` | hash | `=<token>` -> result of its commit, `#<n>` -> token, a ring of the newest 1,000 |
 | `<ns>:{<owner>/<name>}:leases` | hash | lease name -> fence, end (ms) and holder |

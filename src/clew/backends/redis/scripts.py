@@ -12,7 +12,8 @@ from importlib.resources import files
 from typing import Final
 
 PARTS: Final = {
-    "commit": ("ids", "writes", "commit"),
+    "append": ("ids", "expiry", "append"),
+    "commit": ("ids", "expiry", "writes", "commit"),
     "drop": ("drop",),
     "expire": ("expire",),
     "lease": ("lease",),

@@ -18,7 +18,7 @@ local names, fields = {}, {'g', 'r', 'x', 'd', 'l'}
 for i = 1, count do
     local name = ARGV[5 + i]
     names[i] = name
-    fields[#fields + 1], fields[#fields + 2], fields[#fields + 3] = 'n:' .. name, 'b:' .. name, 'h:' .. name
+    for _, field in ipairs({'n:', 'b:', 'h:', 'k:'}) do fields[#fields + 1] = field .. name end
 end
 local head = redis.call('HMGET', meta, unpack(fields))
 if head[1] then return {'gone'} end
@@ -42,7 +42,8 @@ end
 local logs = {}
 for i = 1, count do
     logs[i] = {name = names[i], list = KEYS[4 + 2 * i], ids = KEYS[5 + 2 * i],
-        next = tonumber(head[3 + 3 * i] or 1), base = tonumber(head[4 + 3 * i] or 1), gap = tonumber(head[5 + 3 * i] or 0)}
+        next = tonumber(head[2 + 4 * i] or 1), base = tonumber(head[3 + 4 * i] or 1),
+        gap = tonumber(head[4 + 4 * i] or 0), count = tonumber(head[5 + 4 * i] or 1)}
 end
 
 -- First every condition, then every write: a refused commit has written nothing.
@@ -64,7 +65,7 @@ while ARGV[at] do
         at = at + (put and 4 or 3)
     elseif verb == 'rep' or verb == 'rem' then
         local log = logs[tonumber(ARGV[at + 1])]
-        local position, live = find(log.ids, log.list, log.base, log.next, ARGV[at + 2], ARGV[at + 3])
+        local position, live = find(log, ARGV[at + 2], ARGV[at + 3])
         if verb == 'rep' then
             if not live then return {'entry', n} end
             local when = ARGV[at + 5]
@@ -76,7 +77,7 @@ while ARGV[at] do
         local log = logs[tonumber(ARGV[at + 1])]
         local position = tonumber(ARGV[at + 3])
         if ARGV[at + 2] == 'i' then
-            position = find(log.ids, log.list, log.base, log.next, ARGV[at + 3], ARGV[at + 4])
+            position = find(log, ARGV[at + 3], ARGV[at + 4])
             if not position then return {'cursor', n} end
         end
         plan[n] = {verb, log, position}
@@ -103,22 +104,24 @@ for i = 1, count do
     local log = logs[i]
     if log.touched then
         set[#set + 1], set[#set + 2] = 'n:' .. log.name, log.next
+        set[#set + 1], set[#set + 2] = 'k:' .. log.name, log.count
         if log.trimmed then set[#set + 1], set[#set + 2] = 'b:' .. log.name, log.base end
         if log.gapped then set[#set + 1], set[#set + 2] = 'h:' .. log.name, log.gap end
-        if not head[3 + 3 * i] then names_now = names_now == '' and log.name or names_now .. ' ' .. log.name end
+        if not head[2 + 4 * i] then names_now = names_now == '' and log.name or names_now .. ' ' .. log.name end
         redis.call('PUBLISH', ARGV[4], log.name)
     end
 end
 if names_now ~= (head[5] or '') then set[#set + 1], set[#set + 2] = 'l', names_now end
 if token ~= '' then remember(meta, once, token, revision .. ' ' .. ms .. ' ' .. table.concat(outcome, ' ')) end
-redis.call('HSET', meta, unpack(set))
 if head[3] or head[4] then
+    local keys = {}
     for i = 1, #KEYS do
-        if i ~= 5 then
-            if head[3] then redis.call('PEXPIRE', KEYS[i], head[3]) else redis.call('PEXPIREAT', KEYS[i], head[4]) end
-        end
+        if i ~= 5 then keys[#keys + 1] = KEYS[i] end
     end
+    local ends = keep_alive(keys, tonumber(head[3]), tonumber(head[4]), nil, true, ms)
+    set[#set + 1], set[#set + 2] = 'e', ends
 end
+redis.call('HSET', meta, unpack(set))
 if ARGV[3] ~= '' and listing ~= meta then redis.call('ZADD', listing, 'GT', time[1] * 1000000 + time[2], ARGV[3]) end
 local answer = {'ok', revision, ms}
 for i = 1, n do answer[3 + i] = outcome[i] end

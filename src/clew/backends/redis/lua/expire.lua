@@ -12,7 +12,7 @@ for i = 3, #ARGV do passed = passed .. ARGV[i] .. ' ' end
 for name in string.gmatch(head[3] or '', '%S+') do
     if not string.find(passed, ' ' .. name .. ' ', 1, true) then return {'logs', head[3]} end
 end
-redis.call('HDEL', meta, 'x', 'd')
+redis.call('HDEL', meta, 'x', 'd', 'e')
 if ARGV[1] == '' then
     for i = 1, #KEYS do redis.call('PERSIST', KEYS[i]) end
     return {'ok', 1}

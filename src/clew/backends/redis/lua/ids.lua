@@ -1,8 +1,8 @@
 -- Shared by the scripts that look entries up by id; put before them by scripts.py. Not a script of its own.
 --
 -- ids:<log> is a hash of buckets: bucket number -> packed records of 12 bytes, an 8-byte digest of the id and its position.
--- The number of buckets follows from the next position alone (linear hashing), so a record costs about 17 bytes at any
--- length where a plain hash field costs 60 to 70. A hit is proved against the envelope's own id, since digests may meet.
+-- It grows by linear hashing, a bucket at a time, so that a record costs about 17 bytes at any length where a plain hash
+-- field costs 60 to 70. A hit is proved against the envelope's own id, since digests may meet.
 local LOAD = 32
 local HOLE = '\192'
 
@@ -12,11 +12,8 @@ local function power_below(n)
     return p
 end
 
-local function buckets(next_position)
-    return math.floor((next_position - 1) / LOAD) + 1
-end
-
 local function bucket_of(digest, count)
+    if count == 1 then return 0 end
     local hash = struct.unpack('>I4', digest)
     local low = power_below(count)
     local at = hash % (low * 2)
@@ -24,10 +21,9 @@ local function bucket_of(digest, count)
     return at
 end
 
--- find(ids, list, base, next, digest, key): position and whether it is live, or nil. key: the id's packed MessagePack form.
-local function find(ids, list, base, next_position, digest, key)
-    local packed = redis.call('HGET', ids, bucket_of(digest, buckets(next_position)))
-    if not packed then return nil end
+-- Where the bucket's record of this id points, and whether the entry is live; nil where there is none.
+-- key: the id's packed MessagePack form, as it stands in the envelope.
+local function find_in(packed, list, base, digest, key)
     local removed
     local from = 1
     while true do
@@ -36,11 +32,36 @@ local function find(ids, list, base, next_position, digest, key)
         if (at - 1) % 12 == 0 then
             local position = struct.unpack('>I4', packed, at + 8)
             local envelope = position >= base and redis.call('LINDEX', list, position - base)
-            if envelope then
-                if envelope == HOLE then removed = position
-                elseif string.sub(envelope, 3, 2 + #key) == key then return position, true end
-            end
+            if envelope == HOLE then removed = position
+            elseif envelope and string.sub(envelope, 3, 2 + #key) == key then return position, true end
         end
         from = at + 1
     end
+end
+
+local function find(log, digest, key)
+    local packed = redis.call('HGET', log.ids, bucket_of(digest, log.count))
+    if not packed then return nil, false end
+    return find_in(packed, log.list, log.base, digest, key)
+end
+
+-- Deal one bucket's records out again, over one bucket more.
+local function split(log)
+    local source = log.count - power_below(log.count)
+    local packed = redis.call('HGET', log.ids, source)
+    log.count = log.count + 1
+    if not packed then return end
+    local stay, move = {}, {}
+    for at = 1, #packed, 12 do
+        local record = string.sub(packed, at, at + 11)
+        local target = bucket_of(record, log.count) == source and stay or move
+        target[#target + 1] = record
+    end
+    if #move == 0 then return end
+    redis.call('HSET', log.ids, log.count - 1, table.concat(move))
+    if #stay == 0 then redis.call('HDEL', log.ids, source) else redis.call('HSET', log.ids, source, table.concat(stay)) end
+end
+
+local function grow(log)
+    while log.count * LOAD < log.next do split(log) end
 end

@@ -1,26 +1,8 @@
 -- What a commit writes once every condition holds; put before commit.lua by scripts.py. Not a script of its own.
 local ONCE = 1000
 
-local function grow(log, position)
-    local before, after = buckets(position), buckets(position + 1)
-    if after == before then return end
-    -- One bucket more: the records of the one it splits from are dealt out again.
-    local source = before - power_below(before)
-    local packed = redis.call('HGET', log.ids, source)
-    if not packed then return end
-    local stay, move = {}, {}
-    for at = 1, #packed, 12 do
-        local record = string.sub(packed, at, at + 11)
-        local target = bucket_of(record, after) == source and stay or move
-        target[#target + 1] = record
-    end
-    if #move == 0 then return end
-    redis.call('HSET', log.ids, before, table.concat(move))
-    if #stay == 0 then redis.call('HDEL', log.ids, source) else redis.call('HSET', log.ids, source, table.concat(stay)) end
-end
-
 local function forget(log, digest, position)
-    local bucket = bucket_of(digest, buckets(log.next))
+    local bucket = bucket_of(digest, log.count)
     local packed = redis.call('HGET', log.ids, bucket)
     if not packed then return end
     local at = string.find(packed, digest .. struct.pack('>I4', position), 1, true)
@@ -74,16 +56,16 @@ end
 
 function apply.add(step)
     local log, digest, key, envelope = step[2], step[3], step[4], step[5]
-    local position, live = find(log.ids, log.list, log.base, log.next, digest, key)
+    local position, live = find(log, digest, key)
     if live then return -position end
     if position then forget(log, digest, position) end
     if log.gap > 0 then fill_gap(log) end
     local mine = log.next
-    grow(log, mine)
-    local bucket = bucket_of(digest, buckets(mine + 1))
+    local bucket = bucket_of(digest, log.count)
     redis.call('HSET', log.ids, bucket, (redis.call('HGET', log.ids, bucket) or '') .. digest .. struct.pack('>I4', mine))
     redis.call('RPUSH', log.list, envelope)
     log.next, log.touched = mine + 1, true
+    grow(log)
     return mine
 end
 
