@@ -8,6 +8,8 @@ from types import TracebackType
 from urllib.parse import quote
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from .binaries import Binary
 from .ports import Port, reserve
@@ -91,14 +93,17 @@ class Server:
 
     def url_for(self, user: str = "", password: str | None = None) -> str:
         """The URL to open it with, as `user`."""
-        login = f"{quote(user)}:{quote(password)}@" if password is not None else ""
+        login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if password is not None else ""
         if self.tls:
             return f"rediss://{login}{self.address}/0?ssl_ca_certs={quote(self.ca)}"
         return f"redis://{login}{self.address}/0"
 
     def control(self) -> redis.Redis:
         """Return a new synchronous client of the default user, for plain control; close it after use (or use `with`)."""
-        return redis.Redis(unix_socket_path=self.socket, password=self.password, decode_responses=True, socket_timeout=10)
+        once = Retry(NoBackoff(), 0)  # whoever waits for a server asks again by itself, and sooner
+        return redis.Redis(
+            unix_socket_path=self.socket, password=self.password, decode_responses=True, socket_timeout=10, retry=once
+        )
 
     def call(self, *command: str | int) -> object:
         """Send one command and return its answer."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from clew.backend import Backend
 from clew.codec import make_entry
 from clew.errors import NotReplicatedError, UnavailableError
 from clew.records import Append, Entry, Partition
+from tests.support import wait_until
 
 LOG = "items"
 
@@ -50,6 +52,11 @@ class Ledger:
         """Note what the store acknowledged."""
         self.positions[id] = position
 
+    async def grow(self, more: int, timeout: float = 20) -> None:  # noqa: ASYNC109
+        """Wait until `more` items than now are acknowledged."""
+        enough = len(self.positions) + more
+        await wait_until(lambda: len(self.positions) >= enough, timeout)
+
     def verify(self, entries: list[Entry]) -> Verdict:
         """Compare with all that the log holds, in the order read; print and return the verdict."""
         ids = [entry.id for entry in entries]
@@ -61,7 +68,7 @@ class Ledger:
             moved += int(number) < newest.get(writer, -1)
             newest[writer] = max(int(number), newest.get(writer, -1))
         places = [entry.position for entry in entries]
-        moved += sum(1 for one, next in zip(places, places[1:], strict=False) if next <= one)
+        moved += sum(1 for one, next in pairwise(places) if next <= one)
         lost = sum(1 for id in self.positions if id not in stands)
         verdict = Verdict(len(self.positions), len(ids), lost, len(ids) - len(set(ids)), moved)
         print(verdict)

@@ -25,14 +25,16 @@ async def test_a_killed_and_restarted_server_keeps_what_it_acknowledged(
 
     async def trouble(ledger: Ledger) -> None:
         for _ in range(3):
-            before = len(ledger.positions)
-            await wait_until(lambda before=before: len(ledger.positions) > before + 300)
+            await ledger.grow(300)
+            troubles = len(ledger.troubles)
             await asyncio.to_thread(server.kill)
-            stalled = len(ledger.troubles)
-            await wait_until(lambda stalled=stalled: len(ledger.troubles) > stalled)
+            await _more_troubles(ledger, troubles)
             await asyncio.to_thread(server.restart)
-        after = len(ledger.positions)
-        await wait_until(lambda: len(ledger.positions) > after + 300)
+        await ledger.grow(300)
 
     ledger = await write_through(backend, partition, 50, trouble)
     assert ledger.verify(await read_all(backend, partition)).clean
+
+
+async def _more_troubles(ledger: Ledger, than: int) -> None:
+    await wait_until(lambda: len(ledger.troubles) > than)
