@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import AbstractConnection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
@@ -23,6 +23,9 @@ from .faults import is_connection_fault, is_refused_for_now, translate
 from .options import Options
 from .scripts import Script, load_scripts
 from .trips import Lane, Reply, Request, pack
+
+if TYPE_CHECKING:
+    from .appends import Shelf
 
 OLDEST: Final = (6, 2)
 """The oldest Redis whose commands clew uses."""
@@ -48,6 +51,8 @@ class Client:
         self._refreshing: asyncio.Task[None] | None = None
         self._again: set[asyncio.TimerHandle] = set()
         self._closed = False
+        self.shelf: Shelf = {}
+        """Appends that have not gone yet, for others to join."""
 
     async def open(self) -> None:
         """Reach the server, and check that it is one that clew can use."""
@@ -102,13 +107,20 @@ class Client:
         Raises:
             UnavailableError, DeniedError, FullError, UnsupportedError, InvalidError, ClosedError.
         """
-        if self._closed:
-            raise ClosedError("this store was closed: connect again")
         future: asyncio.Future[list[Reply]] = self.loop.create_future()
         deadline = self.loop.time() + self.options.timeout
-        request = Request(key, payload, replies, future, deadline, script=script, repeatable=repeatable, durable=durable)
-        self._route(request)
+        self.send(Request(key, payload, replies, future, deadline, script=script, repeatable=repeatable, durable=durable))
         return await future
+
+    def send(self, request: Request) -> None:
+        """Put a request on its way; its future gets the replies or the error.
+
+        Raises:
+            ClosedError: at once.
+        """
+        if self._closed:
+            raise ClosedError("this store was closed: connect again")
+        self._route(request)
 
     async def run(
         self, script: str, keys: Sequence[bytes], args: Sequence[bytes | str | int], *, repeatable: bool = True, durable: bool = True
@@ -188,8 +200,6 @@ class Client:
 
     def _failed(self, request: Request, error: BaseException) -> None:
         """Send it again after a while, or give up: at the deadline, or where twice is not the same as once."""
-        if request.future.done():
-            return
         refused = is_refused_for_now(error) or isinstance(error, SlotNotCoveredError)
         unknown = is_connection_fault(error) and not refused
         may_repeat = refused or (unknown and (request.repeatable or not request.sent))
@@ -197,9 +207,9 @@ class Client:
         request.attempts += 1
         if not may_repeat or self._closed or self.loop.time() + delay >= request.deadline:
             if isinstance(error, SlotNotCoveredError):
-                request.future.set_exception(UnavailableError(f"{self.place}: {error}"))
+                request.fail(UnavailableError(f"{self.place}: {error}"))
             else:
-                request.future.set_exception(translate(error, self.place))
+                request.fail(translate(error, self.place))
             return
         if self._cluster is not None and (unknown or refused):
             if isinstance(error, AskError) and not isinstance(error, MovedError) and request.replies == 1:

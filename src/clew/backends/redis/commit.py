@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from typing import Final, NoReturn, cast
+from typing import NoReturn, cast
 
 from ...codec import encode_entry, pack_id
 from ...errors import ConflictError, GoneError, NotFoundError, UnknownCursorError
 from ...ids import new_id
 from ...limits import TOMBSTONE_MS, check_changes, check_id, check_ttl
 from ...records import PRESENT, Any_, Append, Change, Commit, Partition, PutDocument, Remove, Replace, Trim, Truncate
+from .appends import MAX_ENTRIES, append
 from .base import RedisBase
 from .client import Client
-from .keys import PartitionKeys
+from .keys import PartitionKeys, id_fields
 from .trips import Reply
 
 Arg = bytes | str | int
 
-MAX_FAST: Final = 100
-"""Appends that append.lua takes at once."""
-
-
-def id_fields(key: bytes) -> tuple[bytes, bytes]:
-    """Return an id's digest and its packed MessagePack form, as the scripts compare them."""
-    size = len(key)
-    head = b"\xc4" + bytes((size,)) if size < 256 else b"\xc5" + size.to_bytes(2, "big")
-    return hashlib.sha1(key, usedforsecurity=False).digest()[:8], head + key
 
 
 class CommitVerbs(RedisBase):
@@ -44,7 +35,7 @@ class CommitVerbs(RedisBase):
         """See Backend.commit."""
         check_changes(changes)
         keys = self._keys(partition)
-        if once is None and (expect is None or expect == PRESENT) and 0 < len(changes) <= MAX_FAST:
+        if once is None and (expect is None or expect == PRESENT) and 0 < len(changes) <= MAX_ENTRIES:
             log = _only_log(changes)
             if log is not None:
                 done = await self._append(partition, keys, log, cast(Sequence[Append], changes), expect, listed)
@@ -89,18 +80,10 @@ class CommitVerbs(RedisBase):
     ) -> Commit | None:
         """Commit appends to one log by their own script; None where the partition needs the general one."""
         client = await self._client()
-        member = keys.member if listed else b""
         if listed and client.options.topology == "cluster":
             await self._touch(client, partition, keys)
-            member = b""
-        name, list_key, ids_key = keys.log(log)
-        arguments: list[Arg] = [b"" if expect is None else b"-1", member, keys.bell, name]
-        for change in changes:
-            arguments += id_fields(change.entry.key)
-            arguments.append(encode_entry(change.entry))
-        listing = keys.listing if member else keys.meta
-        script_keys = (keys.meta, keys.docs, keys.once, keys.leases, listing, list_key, ids_key)
-        reply = await client.run("append", script_keys, arguments)
+            listed = False
+        reply = await append(client, keys, log, changes, present=expect is not None, listed=listed)
         status = reply[0]
         if status == b"ok":
             return Commit(reply[1], reply[2], tuple(reply[3:]))

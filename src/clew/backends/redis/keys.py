@@ -18,6 +18,7 @@ early. Values and routes stand under their own literal keys and are not in this 
 from __future__ import annotations
 
 from functools import lru_cache
+from hashlib import sha1
 from urllib.parse import quote, unquote
 
 from ...records import Partition
@@ -36,7 +37,7 @@ def decode_part(text: str) -> str:
 class PartitionKeys:
     """The keys of one partition; they share a hash tag, so one Cluster slot holds them."""
 
-    __slots__ = ("bell", "docs", "leases", "listing", "logs", "member", "meta", "once", "prefix")
+    __slots__ = ("bell", "docs", "heads", "leases", "listing", "logs", "member", "meta", "once", "prefix")
 
     def __init__(self, namespace: str, partition: Partition) -> None:
         owner, name = encode_part(partition.owner), encode_part(partition.name)
@@ -49,6 +50,8 @@ class PartitionKeys:
         self.listing = listing_key(namespace, partition.owner)
         self.member = name.encode()
         self.logs: dict[str, tuple[bytes, bytes, bytes]] = {}
+        self.heads: dict[tuple[bytes, str, bool, bool], bytes] = {}
+        """Packed beginnings of calls, kept by `appends.py`."""
 
     def log(self, name: str) -> tuple[bytes, bytes, bytes]:
         """Return a log's encoded name, its list and its ids hash."""
@@ -58,6 +61,13 @@ class PartitionKeys:
             keys = (part.encode(), f"{self.prefix}log:{part}".encode(), f"{self.prefix}ids:{part}".encode())
             self.logs[name] = keys
         return keys
+
+
+def id_fields(key: bytes) -> tuple[bytes, bytes]:
+    """Return a stored id's digest and its packed MessagePack form, as the scripts compare them."""
+    size = len(key)
+    head = b"\xc4" + bytes((size,)) if size < 256 else b"\xc5" + size.to_bytes(2, "big")
+    return sha1(key, usedforsecurity=False).digest()[:8], head + key
 
 
 def listing_key(namespace: str, owner: str) -> bytes:

@@ -15,8 +15,7 @@ from ...limits import check_id, check_limit
 from ...records import Entry, Page, Partition, Snapshot
 from .base import RedisBase
 from .client import Client
-from .commit import id_fields
-from .keys import PartitionKeys
+from .keys import PartitionKeys, id_fields
 from .trips import Reply, pack
 
 _MULTI: Final = pack("MULTI")

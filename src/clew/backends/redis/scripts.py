@@ -7,22 +7,13 @@ On Redis 7 and later each starts with `#!lua`, without which even a cluster of o
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
-PARTS: Final = {
-    "append": ("ids", "expiry", "append"),
-    "commit": ("ids", "expiry", "writes", "commit"),
-    "drop": ("drop",),
-    "expire": ("expire",),
-    "lease": ("lease",),
-    "locate": ("ids", "locate"),
-    "swap": ("swap",),
-    "touch": ("touch",),
-    "unlist": ("unlist",),
-}
-"""Each script, and the files it is put together from."""
+NAMES: Final = ("append", "commit", "drop", "expire", "lease", "locate", "swap", "touch", "unlist")
+"""Every script; the other files in `lua/` are taken in by a line `--include NAME`."""
 
 READ_ONLY: Final = {"locate"}
 
@@ -39,9 +30,14 @@ class Script:
 def load_scripts(*, shebang: bool) -> dict[str, Script]:
     """Return every script by name, with `#!lua` first where the server knows it (Redis 7.0)."""
     folder = files(__package__) / "lua"
+
+    def read(name: str) -> str:
+        text = (folder / f"{name}.lua").read_text("utf-8")
+        return re.sub(r"^ *--include (\w+)$", lambda match: read(match[1]), text, flags=re.MULTILINE)
+
     scripts = {}
-    for name, parts in PARTS.items():
+    for name in NAMES:
         head = ("#!lua flags=no-writes\n" if name in READ_ONLY else "#!lua\n") if shebang else ""
-        source = (head + "\n".join((folder / f"{part}.lua").read_text("utf-8") for part in parts)).encode()
+        source = (head + read(name)).encode()
         scripts[name] = Script(name, source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode())
     return scripts

@@ -37,6 +37,20 @@ class Request:
 
     __slots__ = ("attempts", "deadline", "durable", "future", "key", "lead", "payload", "repeatable", "replies", "script", "sent")
 
+    def seal(self) -> bytes:
+        """Return what goes over the wire; called when the trip starts, and nothing may be added after it."""
+        return self.lead + self.payload
+
+    def settle(self, replies: list[Reply]) -> None:
+        """Give the replies to whoever waits for them."""
+        if not self.future.done():
+            self.future.set_result(replies)
+
+    def fail(self, error: BaseException) -> None:
+        """Give whoever waits an error instead."""
+        if not self.future.done():
+            self.future.set_exception(error)
+
     def __init__(
         self,
         key: bytes,
@@ -136,7 +150,7 @@ class Lane:
                 if not connection.is_connected:
                     await connection.connect()
                 confirm = self._confirm if self._confirm and any(request.durable for request in batch) else None
-                payload = b"".join([request.lead + request.payload for request in batch])
+                payload = b"".join([request.seal() for request in batch])
                 for request in batch:
                     request.sent = True
                 await connection.send_packed_command(payload + confirm[0] if confirm else payload, check_health=False)
@@ -154,13 +168,12 @@ class Lane:
                     for request, replies in zip(batch, answers, strict=True):
                         done += 1
                         if refusal is not None and request.durable and not isinstance(replies[0], ResponseError):
-                            if not request.future.done():
-                                request.future.set_exception(refusal)
+                            request.fail(refusal)
                         else:
                             self._settle(request, replies)
         except asyncio.CancelledError:
             for request in batch[done:]:
-                request.future.cancel()
+                request.fail(asyncio.CancelledError())
             raise
         except Exception as error:
             # Any failure in the middle of a trip leaves replies unread: only a new connection is sure to be in step.
@@ -178,8 +191,8 @@ class Lane:
                 self.submit(request)
                 return
             self._failed(request, error)
-        elif not request.future.done():
-            request.future.set_result(replies)
+        else:
+            request.settle(replies)
 
 
 async def _read(connection: AbstractConnection) -> Reply:

@@ -1,77 +1,80 @@
--- append(log, expect, listed, entries): the commit that nearly all are, appends to one log and nothing else.
+-- append(log, expect, listed, entries): the commit that nearly all are, appends to one log and nothing else, of several callers
+-- at once. Straight on for the common case; what is rare is a function, made only where it is called.
 --
 -- KEYS  1 meta hash, 2 docs hash, 3 once hash, 4 leases hash, 5 listing zset ('' outside: then meta again), 6 list, 7 ids hash
--- ARGV  1 expect ('' none, -1 present), 2 name in the listing or '', 3 channel, 4 the log's name,
---       then for each entry, at most 100: digest, key, envelope
--- Returns {'ok', revision, ms, outcome ...}, {'gone'}, {'absent'}, {'logs', names}, or {'gap'}: commit.lua must do it
-local meta, listing, list, ids, name = KEYS[1], KEYS[5], KEYS[6], KEYS[7], ARGV[4]
-local head = redis.call('HMGET', meta, 'g', 'r', 'l', 'x', 'd', 'e', 'n:' .. name, 'b:' .. name, 'h:' .. name, 'k:' .. name)
+-- ARGV  1 expect ('' none, -1 present), 2 name in the listing or '', 3 channel, 4 the log's name, 5-8 its fields in meta:
+--       n, b, h and k; 9 how many commits this is; then for each entry, at most 100: digest, key, envelope
+-- Returns {'ok', first revision, ms, outcome ...}, {'gone'}, {'absent'}, {'logs', names}, or {'gap'}: commit.lua must do it
+local meta, list, ids = KEYS[1], KEYS[6], KEYS[7]
+local head = redis.call('HMGET', meta, 'g', 'r', 'l', 'x', 'd', 'e', ARGV[5], ARGV[6], ARGV[7], ARGV[8])
 if head[1] then return {'gone'} end
 local revision = tonumber(head[2] or 0)
 if ARGV[1] ~= '' and revision == 0 then return {'absent'} end
 if head[9] and head[9] ~= '0' then return {'gap'} end
-if (head[4] or head[5]) and head[3] and head[3] ~= name then return {'logs', head[3]} end
-local base, next_position, count = tonumber(head[8] or 1), tonumber(head[7] or 1), tonumber(head[10] or 1)
-
-local fields, place, buckets = {}, {}, {}
-for at = 5, #ARGV, 3 do
-    local bucket = bucket_of(ARGV[at], count)
-    if not place[bucket] then
-        fields[#fields + 1] = bucket
-        place[bucket] = #fields
-    end
-    buckets[#buckets + 1] = bucket
-end
-local packed = redis.call('HMGET', ids, unpack(fields))
-local first = next_position
+local expires = head[4] or head[5]
+if expires and head[3] and head[3] ~= ARGV[4] then return {'logs', head[3]} end
+local first, base, count = tonumber(head[7] or 1), tonumber(head[8] or 1), tonumber(head[10] or 1)
+local next_position = first
 local time = redis.call('TIME')
-local ms = time[1] * 1000 + math.floor(time[2] / 1000)
-local answer, envelopes, changed = {'ok', revision + 1, ms}, {}, {}
-for i = 1, #buckets do
-    local at = 2 + 3 * i
-    local digest, where = ARGV[at], place[buckets[i]]
-    local records = packed[where]
-    local position, live
-    if records then position, live = find_in(records, list, base, digest, ARGV[at + 1]) end
-    if live then
-        answer[3 + i] = -position
-    else
-        if position then
+local ms = time[1] * 1000 + (time[2] - time[2] % 1000) / 1000
+local answer, envelopes, packed = {'ok', revision + 1, ms}, {}, {}
+local low = 1
+while low * 2 <= count do low = low * 2 end
+
+local function library()
+    --include ids
+    return find_in, grow
+end
+
+for at = 10, #ARGV, 3 do
+    local digest, bucket = ARGV[at], 0
+    if count > 1 then
+        local hash = struct.unpack('>I4', digest)
+        bucket = hash % (low * 2)
+        if bucket >= count then bucket = hash % low end
+    end
+    local records = packed[bucket] or redis.call('HGET', ids, bucket) or ''
+    local live
+    if string.find(records, digest, 1, true) then
+        local position
+        position, live = library()(records, list, base, digest, ARGV[at + 1], first, envelopes)
+        if live then answer[#answer + 1] = -position
+        elseif position then
             -- Removed before: its old record makes way.
             local old = string.find(records, digest .. struct.pack('>I4', position), 1, true)
             records = string.sub(records, 1, old - 1) .. string.sub(records, old + 12)
         end
-        packed[where] = (records or '') .. digest .. struct.pack('>I4', next_position)
-        changed[where] = true
+    end
+    if not live then
+        packed[bucket] = records .. digest .. struct.pack('>I4', next_position)
         envelopes[#envelopes + 1] = ARGV[at + 2]
-        answer[3 + i] = next_position
+        answer[#answer + 1] = next_position
         next_position = next_position + 1
     end
 end
 
-local set = {'r', revision + 1, 'u', ms}
-if revision == 0 then set[5], set[6] = 'c', ms end
-if #envelopes > 0 then
-    local writes = {}
-    for where, bucket in ipairs(fields) do
-        if changed[where] then writes[#writes + 1], writes[#writes + 2] = bucket, packed[where] end
-    end
-    redis.call('HSET', ids, unpack(writes))
+revision = revision + ARGV[9]
+if next_position > first then
+    for bucket, records in pairs(packed) do redis.call('HSET', ids, bucket, records) end
     redis.call('RPUSH', list, unpack(envelopes))
-    set[#set + 1], set[#set + 2] = 'n:' .. name, next_position
-    if count * LOAD < next_position then
+    if head[7] then redis.call('HSET', meta, 'r', revision, 'u', ms, ARGV[5], next_position)
+    else redis.call('HSET', meta, 'r', revision, 'u', ms, ARGV[5], next_position, 'l', head[3] and head[3] .. ' ' .. ARGV[4] or ARGV[4]) end
+    if count * 32 < next_position then
         local log = {ids = ids, count = count, next = next_position}
+        local _, grow = library()
         grow(log)
-        set[#set + 1], set[#set + 2] = 'k:' .. name, log.count
+        redis.call('HSET', meta, ARGV[8], log.count)
     end
-    if not head[7] then set[#set + 1], set[#set + 2] = 'l', head[3] and head[3] .. ' ' .. name or name end
-    redis.call('PUBLISH', ARGV[3], name)
+    redis.call('PUBLISH', ARGV[3], ARGV[4])
+else
+    redis.call('HSET', meta, 'r', revision, 'u', ms)
 end
-if head[4] or head[5] then
+if not head[2] then redis.call('HSET', meta, 'c', ms) end
+if expires then
+    --include expiry
     local keys = {meta, KEYS[2], KEYS[3], KEYS[4], list, ids}
     local ends = keep_alive(keys, tonumber(head[4]), tonumber(head[5]), tonumber(head[6]), first == base or not head[6], ms)
-    if ends then set[#set + 1], set[#set + 2] = 'e', ends end
+    if ends then redis.call('HSET', meta, 'e', ends) end
 end
-redis.call('HSET', meta, unpack(set))
-if ARGV[2] ~= '' then redis.call('ZADD', listing, 'GT', time[1] * 1000000 + time[2], ARGV[2]) end
+if ARGV[2] ~= '' then redis.call('ZADD', KEYS[5], 'GT', time[1] * 1000000 + time[2], ARGV[2]) end
 return answer

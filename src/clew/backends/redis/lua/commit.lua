@@ -12,6 +12,9 @@
 --         trm log position
 -- Returns {'ok', revision, ms, outcome ...}, {'replayed', 'revision ms outcome ...'}, or a refusal: {'gone'}, {'absent'},
 --       {'conflict', revision}, {'document', n}, {'entry', n}, {'changed', n}, {'cursor', n} (n: which change), {'logs', names}
+--include ids
+--include expiry
+--include writes
 local meta, docs, once, leases, listing = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local expect, token, count = ARGV[1], ARGV[2], tonumber(ARGV[5])
 local names, fields = {}, {'g', 'r', 'x', 'd', 'l'}

@@ -1,4 +1,4 @@
--- Shared by the scripts that write a partition; put before them by scripts.py. Not a script of its own.
+-- Shared by the scripts that write a partition; taken in by `--include expiry`. Not a script of its own.
 --
 -- keep_alive(keys, sliding, fixed, deadline, fresh, ms): renew the time to live of a partition's keys after a write.
 -- A sliding deadline moves only when it would move by a 64th of its length, or a key is new (fresh): nearly every append

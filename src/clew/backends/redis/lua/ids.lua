@@ -1,4 +1,4 @@
--- Shared by the scripts that look entries up by id; put before them by scripts.py. Not a script of its own.
+-- Shared by the scripts that look entries up by id; taken in by `--include ids`. Not a script of its own.
 --
 -- ids:<log> is a hash of buckets: bucket number -> packed records of 12 bytes, an 8-byte digest of the id and its position.
 -- It grows by linear hashing, a bucket at a time, so that a record costs about 17 bytes at any length where a plain hash
@@ -22,8 +22,8 @@ local function bucket_of(digest, count)
 end
 
 -- Where the bucket's record of this id points, and whether the entry is live; nil where there is none.
--- key: the id's packed MessagePack form, as it stands in the envelope.
-local function find_in(packed, list, base, digest, key)
+-- key: the id's packed MessagePack form, as it stands in the envelope. fresh: envelopes still to be pushed, from position first.
+local function find_in(packed, list, base, digest, key, first, fresh)
     local removed
     local from = 1
     while true do
@@ -31,7 +31,9 @@ local function find_in(packed, list, base, digest, key)
         if not at then return removed, false end
         if (at - 1) % 12 == 0 then
             local position = struct.unpack('>I4', packed, at + 8)
-            local envelope = position >= base and redis.call('LINDEX', list, position - base)
+            local envelope
+            if first and position >= first then envelope = fresh[position - first + 1]
+            elseif position >= base then envelope = redis.call('LINDEX', list, position - base) end
             if envelope == HOLE then removed = position
             elseif envelope and string.sub(envelope, 3, 2 + #key) == key then return position, true end
         end

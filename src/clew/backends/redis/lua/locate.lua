@@ -3,6 +3,7 @@
 -- KEYS  1 meta hash, 2 the log's list, 3 its ids hash
 -- ARGV  1 the log's name, then for each id: its digest and its key
 -- Returns {'gone'}, or {'ok', position or 0, ...}
+--include ids
 local head = redis.call('HMGET', KEYS[1], 'g', 'n:' .. ARGV[1], 'b:' .. ARGV[1], 'k:' .. ARGV[1])
 if head[1] then return {'gone'} end
 local log = {list = KEYS[2], ids = KEYS[3], base = tonumber(head[3] or 1), count = tonumber(head[4] or 1)}

@@ -1,4 +1,4 @@
--- What a commit writes once every condition holds; put before commit.lua by scripts.py. Not a script of its own.
+-- What a commit writes once every condition holds; taken in by commit.lua. Not a script of its own.
 local ONCE = 1000
 
 local function forget(log, digest, position)
