@@ -1,0 +1,207 @@
+"""The SQLite backend: the seven verbs and the four powers, each checked here and worked out in a thread.
+
+One store may be used from several event loops, and one file by several processes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import AsyncIterator, Sequence
+from typing import TypeAlias
+
+from ...errors import InvalidError
+from ...limits import (
+    MAX_VALUE_KEY_BYTES,
+    TOMBSTONE_MS,
+    check_data,
+    check_id,
+    check_limit,
+    check_partition,
+    check_ttl,
+)
+from ...records import ANY, PRESENT, Any_, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
+from . import commit as writing
+from . import leases, reading, values
+from .address import Address
+from .changes import make_steps
+from .cursors import check_cursor
+from .engine import Engine
+from .following import follow
+from .globs import Glob
+from .unit import Clock, read_clock
+
+_Keys: TypeAlias = list[str]
+"""Named here: inside the class, `list` is a verb."""
+
+
+class SqliteBackend:
+    """Implements Backend, Listing, Leasing, Expiry and Values on one SQLite file, or in memory. Made by `open_backend`."""
+
+    def __init__(self, address: Address, *, clock: Clock = read_clock) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            address: where the store is.
+            clock: the store's time; only a test gives its own.
+        """
+        self._engine = Engine(address, clock)
+
+    async def open(self) -> None:
+        """Open the file, once. Errors as `connection.open_writer`."""
+        try:
+            await self._engine.open()
+        except asyncio.CancelledError:
+            self._engine.stop()
+            raise
+        except BaseException:
+            await self._engine.close()
+            raise
+
+    def __del__(self) -> None:
+        if not self._engine.is_stopped:
+            self._engine.stop()
+            warnings.warn("a SQLite store was not closed: await its aclose()", ResourceWarning, stacklevel=2, source=self)
+
+    # -- Backend ------------------------------------------------------------------------------------------------------
+
+    async def commit(
+        self,
+        partition: Partition,
+        changes: Sequence[Change],
+        *,
+        expect: int | None = None,
+        once: str | None = None,
+        listed: bool = False,
+    ) -> Commit:
+        """See Backend.commit."""
+        check_partition(partition)
+        if once is not None:
+            check_id(once, "the once token")
+        if expect is not None and (isinstance(expect, bool) or not isinstance(expect, int) or expect < PRESENT):
+            raise InvalidError(f"expect must be a revision, 0 for none, or PRESENT, not {expect!r}")
+        steps = make_steps(changes)
+        return await self._engine.write(lambda unit: writing.commit(unit, partition, steps, expect, once, listed))
+
+    async def fetch(self, partition: Partition, keys: Sequence[str] | None = None) -> Snapshot:
+        """See Backend.fetch."""
+        check_partition(partition)
+        wanted = None if keys is None else [check_id(key, "a document's key") for key in keys]
+        return await self._engine.read(lambda unit: reading.fetch(unit, partition, wanted))
+
+    async def read(
+        self,
+        partition: Partition,
+        log: str,
+        *,
+        after: int | str | None = None,
+        before: int | str | None = None,
+        limit: int = 100,
+        newest_first: bool = False,
+    ) -> Page:
+        """See Backend.read."""
+        check_partition(partition)
+        check_id(log, "a log's name")
+        check_cursor(after)
+        check_cursor(before)
+        check_limit(limit)
+        return await self._engine.read(lambda unit: reading.read_page(unit, partition, log, after, before, limit, newest_first))
+
+    def follow(self, partition: Partition, log: str, *, after: int | str | None = None) -> AsyncIterator[Entry]:
+        """See Backend.follow."""
+        check_partition(partition)
+        check_id(log, "a log's name")
+        check_cursor(after)
+        return follow(self._engine.watch, self._engine.read, partition, log, after)
+
+    async def revision(self, partition: Partition) -> int:
+        """See Backend.revision."""
+        check_partition(partition)
+        return await self._engine.read(lambda unit: reading.read_revision(unit, partition))
+
+    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS) -> bool:
+        """See Backend.drop."""
+        check_partition(partition)
+        if tombstone_ms != 0:
+            check_ttl(tombstone_ms)
+        return await self._engine.write(lambda unit: writing.drop(unit, partition, tombstone_ms))
+
+    async def aclose(self) -> None:
+        """See Backend.aclose."""
+        await self._engine.close()
+
+    # -- Listing ------------------------------------------------------------------------------------------------------
+
+    async def list(self, owner: str, *, limit: int = 20, before: Listed | None = None) -> Sequence[Listed]:
+        """See Listing.list."""
+        check_id(owner, "the owner")
+        check_limit(limit)
+        return await self._engine.read(lambda unit: reading.list_partitions(unit, owner, limit, before))
+
+    # -- Leasing ------------------------------------------------------------------------------------------------------
+
+    async def claim(self, partition: Partition, name: str, holder: str, *, ttl_ms: int) -> Lease | None:
+        """See Leasing.claim."""
+        check_partition(partition)
+        check_id(name, "a lease's name")
+        check_id(holder, "the holder")
+        check_ttl(ttl_ms)
+        return await self._engine.write(lambda unit: leases.claim(unit, partition, name, holder, ttl_ms))
+
+    async def renew(self, lease: Lease, partition: Partition, *, ttl_ms: int) -> Lease | None:
+        """See Leasing.renew."""
+        check_partition(partition)
+        check_ttl(ttl_ms)
+        return await self._engine.write(lambda unit: leases.renew(unit, partition, lease, ttl_ms))
+
+    async def release(self, lease: Lease, partition: Partition) -> bool:
+        """See Leasing.release."""
+        check_partition(partition)
+        return await self._engine.write(lambda unit: leases.release(unit, partition, lease))
+
+    # -- Expiry -------------------------------------------------------------------------------------------------------
+
+    async def expire(self, partition: Partition, ttl_ms: int | None, *, kind: ExpiryKind = "sliding") -> bool:
+        """See Expiry.expire."""
+        check_partition(partition)
+        if kind not in ("fixed", "sliding"):
+            raise InvalidError(f"an expiry is 'fixed' or 'sliding', not {kind!r}")
+        if ttl_ms is not None:
+            check_ttl(ttl_ms)
+        return await self._engine.write(lambda unit: writing.expire(unit, partition, ttl_ms, kind))
+
+    # -- Values -------------------------------------------------------------------------------------------------------
+
+    async def get_value(self, key: str) -> bytes | None:
+        """See Values.get_value."""
+        _check_key(key)
+        return await self._engine.read(lambda unit: values.get_value(unit, key))
+
+    async def put_value(
+        self, key: str, data: bytes | None, *, ttl_ms: int | None = None, when: bytes | Any_ | None = ANY
+    ) -> tuple[bool, bytes | None]:
+        """See Values.put_value."""
+        _check_key(key)
+        if data is not None:
+            check_data(data, "a value")
+        if ttl_ms is not None:
+            check_ttl(ttl_ms)
+        return await self._engine.write(lambda unit: values.put_value(unit, key, data, ttl_ms, when))
+
+    async def value_ttl(self, key: str) -> int | None:
+        """See Values.value_ttl."""
+        _check_key(key)
+        return await self._engine.read(lambda unit: values.value_ttl(unit, key))
+
+    async def scan_values(self, pattern: str, *, limit: int = 100, cursor: str | None = None) -> tuple[_Keys, str | None]:
+        """See Values.scan_values."""
+        check_id(pattern, "the pattern", most=MAX_VALUE_KEY_BYTES)
+        check_limit(limit)
+        if cursor is not None:
+            check_id(cursor, "the cursor", most=MAX_VALUE_KEY_BYTES)
+        glob = Glob(pattern)
+        return await self._engine.read(lambda unit: values.scan_values(unit, glob, limit, cursor))
+
+
+def _check_key(key: str) -> None:
+    check_id(key, "a value's key", most=MAX_VALUE_KEY_BYTES)

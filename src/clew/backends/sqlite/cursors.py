@@ -1,0 +1,40 @@
+"""Cursors: from an entry's id, or a position, to a position of the log."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from ...codec import pack_id
+from ...errors import InvalidError, UnknownCursorError
+from ...limits import check_id
+from ...records import Partition
+from .desk import OpenLog
+from .heads import LAST_POSITION, Log
+
+
+def check_cursor(cursor: int | str | None) -> None:
+    """Raise InvalidError unless it is None, a valid id, or a position from 0."""
+    if cursor is None:
+        return
+    if isinstance(cursor, str):
+        check_id(cursor, "the cursor")
+    elif isinstance(cursor, bool) or not isinstance(cursor, int) or cursor < 0:
+        raise InvalidError(f"a cursor is an item's id or a position from 0, not {cursor!r}")
+
+
+def find_position(db: sqlite3.Connection, partition: Partition, log: Log | OpenLog | None, cursor: int | str) -> int:
+    """Return the position that a checked cursor names.
+
+    Raises:
+        UnknownCursorError: the log does not know this id, or not any more.
+    """
+    if not isinstance(cursor, str):
+        return min(cursor, LAST_POSITION)
+    if log is not None:
+        key = pack_id(cursor)
+        row = db.execute("SELECT seat FROM entry WHERE log = ? AND id = ?", (log.id, key)).fetchone()
+        if row is None:
+            row = db.execute("SELECT position FROM removed WHERE log = ? AND id = ?", (log.id, key)).fetchone()
+        if row is not None:
+            return int(row[0]) & LAST_POSITION
+    raise UnknownCursorError(f"{partition.name!r} does not know the item {cursor!r}: start again from one end")

@@ -1,0 +1,68 @@
+"""Values under literal keys: a table of their own, which other programs may read and write too."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ...records import Any_
+from .globs import Glob
+from .unit import Unit
+
+MOST_LOOKED_AT: Final = 2_000
+"""Keys that one part of a scan looks at, so that a pattern that matches nothing does not hold up others."""
+
+_GET: Final = "SELECT data, expires_ms FROM value WHERE key = ? AND (expires_ms IS NULL OR expires_ms > ?)"
+_PUT: Final = """
+INSERT INTO value (key, data, expires_ms) VALUES (?, ?, ?)
+ON CONFLICT (key) DO UPDATE SET data = excluded.data, expires_ms = excluded.expires_ms"""
+_DELETE: Final = "DELETE FROM value WHERE key = ?"
+_SCAN: Final = "SELECT key, expires_ms FROM value WHERE key > ? AND key >= ? ORDER BY key LIMIT ?"
+
+
+def get_value(unit: Unit, key: str) -> bytes | None:
+    """See Values.get_value."""
+    row = unit.db.execute(_GET, (key, unit.now_ms())).fetchone()
+    return None if row is None else _as_bytes(row[0])
+
+
+def put_value(
+    unit: Unit, key: str, data: bytes | None, ttl_ms: int | None, when: bytes | Any_ | None
+) -> tuple[bool, bytes | None]:
+    """See Values.put_value."""
+    before = get_value(unit, key)
+    if not isinstance(when, Any_) and before != when:
+        return False, before
+    if data is None:
+        unit.db.execute(_DELETE, (key,))
+    else:
+        unit.db.execute(_PUT, (key, data, None if ttl_ms is None else unit.now_ms() + ttl_ms))
+    return True, before
+
+
+def value_ttl(unit: Unit, key: str) -> int | None:
+    """See Values.value_ttl."""
+    now_ms = unit.now_ms()
+    row = unit.db.execute(_GET, (key, now_ms)).fetchone()
+    if row is None:
+        return None
+    return -1 if row[1] is None else int(row[1]) - now_ms
+
+
+def scan_values(unit: Unit, glob: Glob, limit: int, cursor: str | None) -> tuple[list[str], str | None]:
+    """See Values.scan_values; keys come in their order, and the cursor is the last one looked at."""
+    now_ms = unit.now_ms()
+    rows = unit.db.execute(_SCAN, (cursor or "", glob.prefix, MOST_LOOKED_AT)).fetchall()
+    found: list[str] = []
+    for key, expires_ms in rows:
+        if not key.startswith(glob.prefix):
+            return found, None
+        if (expires_ms is None or expires_ms > now_ms) and glob.matches(key):
+            found.append(key)
+            if len(found) == limit:
+                return found, key
+    return found, rows[-1][0] if len(rows) == MOST_LOOKED_AT else None
+
+
+def _as_bytes(data: bytes | str) -> bytes:
+    """Another program may have written text."""
+    return data.encode() if isinstance(data, str) else data
