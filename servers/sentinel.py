@@ -29,7 +29,7 @@ class Sentry(Server):
         return [
             f"port {self.port}",
             "bind 127.0.0.1",
-            f"unixsocket {self.socket}",
+            f"unixsocket {self.path}",
             f"dir {folder}",
             f"sentinel myid {self.identity}",
             *self.watch,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import socket
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from urllib.parse import quote
 
@@ -11,7 +14,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from .binaries import Binary
+from .binaries import WITHOUT_TLS, Binary
 from .ports import Port, reserve
 from .process import Process, StartError, wait_until
 
@@ -32,7 +35,8 @@ class Server:
         durable: `appendonly yes` with `appendfsync always`, so that what was acknowledged survives a SIGKILL.
         password: of the default user.
         users: lines of ACL users, as `alice on >secret ~* +@all -evalsha`.
-        tls: speak TLS only, with a certificate of its own authority (`ca`).
+        tls: speak TLS only, with a certificate of its own authority (`ca`); by itself where the program can, else through a
+            front (`front.py`).
         options: further lines of the configuration, as {"maxmemory": "3mb"}.
     """
 
@@ -54,6 +58,7 @@ class Server:
         self._options = dict(options or {})
         self._port: Port | None = None
         self._process: Process | None = None
+        self._front: Process | None = None
 
     # -- where it is ----------------------------------------------------------------------------------------------------
 
@@ -77,7 +82,7 @@ class Server:
         return f"127.0.0.1:{self.port}"
 
     @property
-    def socket(self) -> str:
+    def path(self) -> str:
         """The path of its unix socket."""
         return str(self.process.folder / "socket")
 
@@ -102,7 +107,7 @@ class Server:
         """Return a new synchronous client of the default user, for plain control; close it after use (or use `with`)."""
         once = Retry(NoBackoff(), 0)  # whoever waits for a server asks again by itself, and sooner
         return redis.Redis(
-            unix_socket_path=self.socket, password=self.password, decode_responses=True, socket_timeout=10, retry=once
+            unix_socket_path=self.path, password=self.password, decode_responses=True, socket_timeout=10, retry=once
         )
 
     def call(self, *command: str | int) -> object:
@@ -155,16 +160,38 @@ class Server:
 
         try:
             wait_until(answers, f"{self.binary.name} on port {self.port}")
+            if self._has_front():
+                self._run_front()
         except StartError as error:
             raise StartError(f"{error}\n{self.process.output}") from error
+
+    def _has_front(self) -> bool:
+        return self.tls and self.binary.name in WITHOUT_TLS
+
+    def _run_front(self) -> None:
+        folder = self.process.folder
+        self._front = self._front or Process()
+        files = (self.path, str(folder / "server.pem"), str(folder / "server.key"))
+        self._front.launch([sys.executable, "-I", str(Path(__file__).with_name("front.py")), str(self.port), *files])
+        front = self._front
+
+        def listens() -> bool:
+            if not front.pid:
+                raise StartError(f"the front on port {self.port} ended at its start:\n{front.output}")
+            with socket.socket() as probe:
+                return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+        wait_until(listens, f"the front on port {self.port}")
 
     def _arguments(self) -> Sequence[str]:
         return ()
 
     def _lines(self) -> list[str]:
         folder = self.process.folder
-        options = {**_COMMON, "dir": str(folder), "unixsocket": self.socket, "port": str(self.port)}
-        if self.tls:
+        options = {**_COMMON, "dir": str(folder), "unixsocket": self.path, "port": str(self.port)}
+        if self._has_front():
+            options["port"] = "0"
+        elif self.tls:
             files = {"tls-ca-cert-file": "ca.pem", "tls-cert-file": "server.pem", "tls-key-file": "server.key"}
             options |= {"port": "0", "tls-port": str(self.port), "tls-auth-clients": "no"}
             options |= {name: str(folder / file) for name, file in files.items()}
@@ -177,20 +204,23 @@ class Server:
 
     def stop(self) -> None:
         """Kill it, and remove its folder. A second stop does nothing."""
-        if self._process is not None:
-            self._process.remove()
-            self._process = None
+        for process in (self._front, self._process):
+            if process is not None:
+                process.remove()
+        self._front = self._process = None
         if self._port is not None:
             self._port.release()
             self._port = None
 
     def kill(self) -> None:
         """Kill it (SIGKILL). Its port and folder stay, for `restart`."""
+        if self._front is not None:
+            self._front.kill()
         self.process.kill()
 
     def restart(self) -> None:
         """Start it on the same port and folder, after a kill if it still runs, and wait until it answers."""
-        self.process.kill()
+        self.kill()
         self._run()
 
     def follow(self, primary: Server | None) -> None:
