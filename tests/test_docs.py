@@ -1,0 +1,126 @@
+"""The documentation is true: every Python example and example file runs, and every command shown exists with its options."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import clew
+
+TOP = Path(__file__).resolve().parent.parent
+PAGES = [TOP / "README.md", TOP / "CONTRIBUTING.md", TOP / "SECURITY.md", *sorted((TOP / "docs").rglob("*.md"))]
+EXAMPLES = sorted((TOP / "examples").glob("*.py"))
+COMMANDS = ("pip install uv && uv run clew chat", "pip install uv && uv run pytest")
+
+
+def fenced(page: Path, language: str) -> Iterator[tuple[int, str]]:
+    """Yield each fenced block of this language: the line it starts at, and its text."""
+    text = page.read_text(encoding="utf-8")
+    for match in re.finditer(rf"^```{language}\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        yield text[: match.start(1)].count("\n"), match[1]
+
+
+def name_of(path: Path) -> str:
+    """Return a page's name for the report."""
+    return path.relative_to(TOP).as_posix()
+
+
+# -- Python -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[dict[str, Any]]:
+    """What the examples of a page may use without having made it: `clew`, an open `store`, a chat `client`, an empty folder."""
+    from agent_framework.openai import OpenAIChatCompletionClient
+
+    monkeypatch.chdir(tmp_path)
+    client = OpenAIChatCompletionClient(model="any", api_key="none", base_url="http://localhost:1/v1")
+    async with clew.connect("memory://") as store:
+        yield {"__name__": "example", "clew": clew, "store": store, "client": client}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if any(fenced(page, "python"))], ids=name_of)
+async def test_the_examples_of_a_page_run_from_top_to_bottom(page: Path, given: dict[str, Any]) -> None:
+    for line, block in fenced(page, "python"):
+        if "asyncio.run(" in block:
+            run_program(block, Path.cwd())
+            continue
+        # Blank lines before it, so that a failure points at the line of the page.
+        code = compile("\n" * line + block, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        result = eval(code, given)
+        if inspect.isawaitable(result):
+            await result
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=name_of)
+def test_an_example_file_runs(path: Path, tmp_path: Path) -> None:
+    run_program(path.read_text(), tmp_path)
+
+
+def run_program(text: str, folder: Path) -> None:
+    """Run a whole program in an empty folder; whatever it warns of is an error."""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", text], cwd=folder, capture_output=True, text=True, timeout=50, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_shows_the_quickstart_to_the_letter() -> None:
+    first = next(block for _, block in fenced(TOP / "README.md", "python"))
+    assert first == (TOP / "examples/quickstart.py").read_text()
+
+
+# -- commands -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_readme_opens_with_its_two_commands() -> None:
+    head = (TOP / "README.md").read_text().splitlines()[:10]
+    assert [line for line in head if line.startswith("pip ")] == list(COMMANDS)
+
+
+def shown_commands() -> list[tuple[str, str]]:
+    """Return every `clew ...` that a page shows, in a console block or in a sentence, with the page's name."""
+    found = []
+    for page in PAGES:
+        lines = [line for _, block in fenced(page, "console") for line in block.splitlines()]
+        lines += re.findall(r"`((?:uv run )?clew [a-z][^`]*)`", re.sub(r"^```.*?^```$", "", page.read_text(), flags=re.S | re.M))
+        found += [(name_of(page), line.removeprefix("$ ")) for line in lines if line.strip() and not line.startswith("#")]
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize(("page", "line"), shown_commands())
+def test_a_command_that_is_shown_exists_with_its_options(page: str, line: str) -> None:
+    from clew.cli import command
+
+    words = shlex.split(re.split(r"\s[|>&#]", line)[0].removeprefix("uv run "))
+    assert words[0] == "clew", f"{page} shows {line!r} as a console command"
+    parse(command(), words)
+
+
+def parse(command: click.Command, words: list[str]) -> None:
+    """Let click read the words as it would to run them; a wrong name or option raises its UsageError."""
+    context = command.make_context(words[0], words[1:] or ["--help"], resilient_parsing=len(words) == 1)
+    if isinstance(command, click.Group) and len(words) > 1:
+        name, found, rest = command.resolve_command(context, context.protected_args + context.args)
+        assert found is not None
+        assert name is not None
+        parse(found, [name, *rest])
+
+
+def test_every_command_is_shown_somewhere() -> None:
+    from clew.cli import command
+
+    whole = command()
+    assert isinstance(whole, click.Group)
+    shown = {words[1] for _, line in shown_commands() if len(words := line.removeprefix("uv run ").split()) > 1}
+    assert set(whole.list_commands(click.Context(whole))) == shown
