@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import re
 import time
+from collections import deque
 from collections.abc import Sequence
+from itertools import repeat
 
 import msgspec
 
@@ -24,7 +26,8 @@ _HEX_ID = re.compile(r"[0-9a-f]{32}")
 _set = msgspec.structs.force_setattr
 _encode = msgspec.msgpack.Encoder().encode
 _decode_one = msgspec.msgpack.Decoder(Entry).decode
-_decode_many = msgspec.msgpack.Decoder(list[Entry | None]).decode
+_decode_many = msgspec.msgpack.Decoder(list[Entry]).decode
+_decode_any = msgspec.msgpack.Decoder().decode
 _DEFAULTS = ("message", "json", None, None, None, ())
 
 
@@ -59,6 +62,8 @@ def make_entry(
 def encode_entry(entry: Entry) -> bytes:
     """Return the stored envelope of an entry."""
     tail = (entry.kind, entry.codec, entry.author, entry.parent, entry.status, entry.links)
+    if tail == _DEFAULTS:
+        return _encode((entry.format, entry.key, entry.created_ms, entry.data))
     keep = 6
     while keep and tail[keep - 1] == _DEFAULTS[keep - 1]:
         keep -= 1
@@ -71,10 +76,8 @@ def decode_entry(envelope: bytes, position: int) -> Entry | None:
         return None
     try:
         entry = _decode_one(envelope)
-    except msgspec.DecodeError as e:
+    except (msgspec.DecodeError, UnicodeDecodeError) as e:
         return _unreadable(envelope, position, f"not a clew envelope: {e}")
-    if entry.format != FORMAT:
-        return _unreadable(envelope, position, f"format {entry.format} is newer than {FORMAT}: upgrade clew to read it")
     _set(entry, "position", position)
     return entry
 
@@ -92,20 +95,14 @@ def decode_entries(envelopes: Sequence[bytes], first: int, step: int = 1) -> lis
         return []
     # One call for the whole page: a call each costs more than the decoding.
     head = bytes((0xDD, count >> 24 & 255, count >> 16 & 255, count >> 8 & 255, count & 255))
-    position, entries = first, []
     try:
-        decoded = _decode_many(head + b"".join(envelopes))
-    except msgspec.DecodeError:
-        decoded = []
-    if len(decoded) != count:
+        entries = _decode_many(head + b"".join(envelopes))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        # A hole, or a record that is corrupt or newer: find out which, one by one.
         return _decode_each(envelopes, first, step)
-    for entry in decoded:
-        if entry is not None:
-            if entry.format != FORMAT:
-                return _decode_each(envelopes, first, step)
-            _set(entry, "position", position)
-            entries.append(entry)
-        position += step
+    if len(entries) != count:
+        return _decode_each(envelopes, first, step)
+    deque(map(_set, entries, repeat("position"), range(first, first + step * count, step)), maxlen=0)
     return entries
 
 
@@ -118,10 +115,13 @@ def _unreadable(envelope: bytes, position: int, why: str) -> Entry:
     """Mark a record that cannot be decoded; its id is the stored one where that much can be read."""
     key = pack_id(f"unreadable-{position}")
     try:
-        parts = msgspec.msgpack.decode(envelope)
-        if isinstance(parts, list) and len(parts) > 1 and isinstance(parts[1], bytes):
+        parts = _decode_any(envelope)
+        if isinstance(parts, list) and len(parts) > 1 and isinstance(parts[0], int) and isinstance(parts[1], bytes):
+            Entry(FORMAT, parts[1], 0, b"").id  # noqa: B018 - raises where the bytes are no id
             key = parts[1]
-            Entry(FORMAT, key, 0, b"").id  # a key that is no text is not taken over
+            if parts[0] > FORMAT:
+                why = f"format {parts[0]} is newer than {FORMAT}: upgrade clew to read it"
     except (msgspec.DecodeError, UnicodeDecodeError):
-        pass
-    return Entry(FORMAT, key, 0, envelope, kind="unreadable", codec="unreadable", position=position, unreadable=why)
+        # Not even that much: the made-up id stands, and `why` says what the decoder said.
+        return Entry(FORMAT, key, 0, envelope, "unreadable", "unreadable", position=position, unreadable=why)
+    return Entry(FORMAT, key, 0, envelope, "unreadable", "unreadable", position=position, unreadable=why)

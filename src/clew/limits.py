@@ -5,7 +5,7 @@ Every limit is enforced in one place, here, and is the same on every backend.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from .errors import InvalidError
@@ -76,6 +76,18 @@ def check_data(data: bytes, what: str) -> int:
     if len(data) > MAX_DATA_BYTES:
         raise InvalidError(f"{what} has {len(data):,} bytes: at most {MAX_DATA_BYTES:,} are allowed; store large files elsewhere")
     return len(data)
+
+
+def check_appends(changes: Sequence[Append]) -> None:
+    """Raise InvalidError as `check_changes` would, for some appends to one log whose name is known to be good."""
+    total = 0
+    for change in changes:
+        total += check_data(change.entry.data, "an item")
+        # The stored form of an id ends in one or two marks; only that of a long one is worth a closer look.
+        if not 1 < len(change.entry.key) < MAX_ID_BYTES:
+            check_id(change.entry.id, "an item's id")
+    if len(changes) > 1 and len({change.entry.key for change in changes}) < len(changes) or total > MAX_COMMIT_BYTES:
+        check_changes(changes)
 
 
 def check_changes(changes: Iterable[Change]) -> None:

@@ -27,14 +27,15 @@ class Partition(NamedTuple):
     name: str
 
 
-class Entry(msgspec.Struct, array_like=True, frozen=True, kw_only=False):
+class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One entry of a log, verbatim payload inside a small envelope. The items of a thread are entries.
 
     `codec.py` gives the stored form. `position` is the store's: it grows, is never reused, and is not stored in the
     envelope. The fields come in stored order, the commonest first, so that defaults need no bytes.
     """
 
-    format: int
+    format: Literal[1]
+    """FORMAT; a record with another one is `unreadable`."""
     key: bytes
     """The id as it is stored (`codec.pack_id`). Read `id` instead."""
     created_ms: int
@@ -71,8 +72,7 @@ ANY: Final = Any_()
 """No condition: write whatever is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class PutDocument:
+class PutDocument(msgspec.Struct, frozen=True):
     """Set the document `key`, or delete it where `data` is None.
 
     `when` is a condition on what is stored now: bytes that must be equal, None for "must not be there", or ANY.
@@ -84,8 +84,7 @@ class PutDocument:
     when: bytes | None | Any_ = ANY
 
 
-@dataclass(frozen=True, slots=True)
-class Append:
+class Append(msgspec.Struct, frozen=True):
     """Add `entry` at the end of `log`, unless a live entry has its id: then the first one is kept.
 
     Outcome: the entry's position; negative, the position of the first one, where the id was there already.
@@ -96,8 +95,7 @@ class Append:
     entry: Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Replace:
+class Replace(msgspec.Struct, frozen=True):
     """Put `entry` in the place of the live entry with the same id; NotFoundError where there is none.
 
     `when`, if given, is the entry as it was read: ConflictError where the stored one differs.
@@ -109,24 +107,21 @@ class Replace:
     when: Entry | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(msgspec.Struct, frozen=True):
     """Remove the entry with this id; its position stays empty, and stays a valid cursor. Outcome: its position, or 0."""
 
     log: str
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Truncate:
+class Truncate(msgspec.Struct, frozen=True):
     """Remove every entry after the cursor (an id or a position). Outcome: how many entries went."""
 
     log: str
     after: int | str
 
 
-@dataclass(frozen=True, slots=True)
-class Trim:
+class Trim(msgspec.Struct, frozen=True):
     """Remove every entry before this position, and forget their ids. Outcome: how many entries went."""
 
     log: str
@@ -139,8 +134,7 @@ PRESENT: Final = -1
 """As `expect`: the partition must exist, at whatever revision. 0 is "must not exist"."""
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """What a commit did.
 
     Attributes:

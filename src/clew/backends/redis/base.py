@@ -6,7 +6,6 @@ import asyncio
 from weakref import WeakKeyDictionary
 
 from ...errors import ClosedError
-from ...limits import check_partition
 from ...records import Partition
 from .client import Client
 from .keys import PartitionKeys, partition_keys
@@ -53,7 +52,7 @@ class RedisBase:
         return client
 
     def _keys(self, partition: Partition) -> PartitionKeys:
-        return partition_keys(self.options.namespace, check_partition(partition))
+        return partition_keys(self.options.namespace, partition)
 
     def _listed_on_one_server(self) -> bool:
         """Whether a listing can be written in the same script as the thread: not where they may be on two servers."""

@@ -8,7 +8,7 @@ from typing import NoReturn, cast
 from ...codec import encode_entry, pack_id
 from ...errors import ConflictError, GoneError, NotFoundError, UnknownCursorError
 from ...ids import new_id
-from ...limits import TOMBSTONE_MS, check_changes, check_id, check_ttl
+from ...limits import TOMBSTONE_MS, check_appends, check_changes, check_id, check_ttl
 from ...records import PRESENT, Any_, Append, Change, Commit, Partition, PutDocument, Remove, Replace, Trim, Truncate
 from .appends import MAX_ENTRIES, append
 from .base import RedisBase
@@ -33,7 +33,6 @@ class CommitVerbs(RedisBase):
         listed: bool = False,
     ) -> Commit:
         """See Backend.commit."""
-        check_changes(changes)
         keys = self._keys(partition)
         if once is None and (expect is None or expect == PRESENT) and 0 < len(changes) <= MAX_ENTRIES:
             log = _only_log(changes)
@@ -41,6 +40,7 @@ class CommitVerbs(RedisBase):
                 done = await self._append(partition, keys, log, cast(Sequence[Append], changes), expect, listed)
                 if done is not None:
                     return done
+        check_changes(changes)
         if once is not None:
             token = "u" + check_id(once, "the once token")
         elif expect in (None, PRESENT) and changes and all(isinstance(change, Append) for change in changes):
@@ -79,6 +79,8 @@ class CommitVerbs(RedisBase):
         self, partition: Partition, keys: PartitionKeys, log: str, changes: Sequence[Append], expect: int | None, listed: bool
     ) -> Commit | None:
         """Commit appends to one log by their own script; None where the partition needs the general one."""
+        keys.log(log)
+        check_appends(changes)
         client = await self._client()
         if listed and client.options.topology == "cluster":
             await self._touch(client, partition, keys)

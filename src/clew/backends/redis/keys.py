@@ -21,6 +21,7 @@ from functools import lru_cache
 from hashlib import sha1
 from urllib.parse import quote, unquote
 
+from ...limits import check_id, check_partition
 from ...records import Partition
 
 
@@ -40,6 +41,7 @@ class PartitionKeys:
     __slots__ = ("bell", "docs", "heads", "leases", "listing", "logs", "member", "meta", "once", "prefix")
 
     def __init__(self, namespace: str, partition: Partition) -> None:
+        check_partition(partition)
         owner, name = encode_part(partition.owner), encode_part(partition.name)
         prefix = self.prefix = f"{namespace}:{{{owner}/{name}}}:"
         self.meta = (prefix + "meta").encode()
@@ -57,7 +59,7 @@ class PartitionKeys:
         """Return a log's encoded name, its list and its ids hash."""
         keys = self.logs.get(name)
         if keys is None:
-            part = encode_part(name)
+            part = encode_part(check_id(name, "a log's name"))
             keys = (part.encode(), f"{self.prefix}log:{part}".encode(), f"{self.prefix}ids:{part}".encode())
             self.logs[name] = keys
         return keys
@@ -77,5 +79,9 @@ def listing_key(namespace: str, owner: str) -> bytes:
 
 @lru_cache(maxsize=4096)
 def partition_keys(namespace: str, partition: Partition) -> PartitionKeys:
-    """Return the keys of a partition; the newest few thousand are remembered."""
+    """Return the keys of a partition, checked; the newest few thousand are remembered.
+
+    Raises:
+        InvalidError: its owner or name is not a valid id.
+    """
     return PartitionKeys(namespace, partition)
