@@ -26,19 +26,32 @@ local function library()
     return find_in, grow
 end
 
+local buckets, fields = {}, {}
 for at = 10, #ARGV, 3 do
-    local digest, bucket = ARGV[at], 0
+    local bucket = 0
     if count > 1 then
-        local hash = struct.unpack('>I4', digest)
+        local hash = struct.unpack('>I4', ARGV[at])
         bucket = hash % (low * 2)
         if bucket >= count then bucket = hash % low end
     end
-    local records = packed[bucket] or redis.call('HGET', ids, bucket) or ''
+    buckets[#buckets + 1] = bucket
+    if not packed[bucket] then
+        packed[bucket] = ''
+        fields[#fields + 1] = bucket
+    end
+end
+if first > 1 then
+    local stored = redis.call('HMGET', ids, unpack(fields))
+    for i = 1, #fields do packed[fields[i]] = stored[i] or '' end
+end
+for i = 1, #buckets do
+    local at, bucket = 7 + 3 * i, buckets[i]
+    local digest, records = ARGV[at], packed[bucket]
     local live
     if string.find(records, digest, 1, true) then
         local position
         position, live = library()(records, list, base, digest, ARGV[at + 1], first, envelopes)
-        if live then answer[#answer + 1] = -position
+        if live then answer[3 + i] = -position
         elseif position then
             -- Removed before: its old record makes way.
             local old = string.find(records, digest .. struct.pack('>I4', position), 1, true)
@@ -48,14 +61,22 @@ for at = 10, #ARGV, 3 do
     if not live then
         packed[bucket] = records .. digest .. struct.pack('>I4', next_position)
         envelopes[#envelopes + 1] = ARGV[at + 2]
-        answer[#answer + 1] = next_position
+        answer[3 + i] = next_position
         next_position = next_position + 1
     end
 end
 
 revision = revision + ARGV[9]
 if next_position > first then
-    for bucket, records in pairs(packed) do redis.call('HSET', ids, bucket, records) end
+    if #fields == 1 then redis.call('HSET', ids, fields[1], packed[fields[1]])
+    else
+        local writes = {}
+        for i = 1, #fields do
+            local records = packed[fields[i]]
+            if records ~= '' then writes[#writes + 1], writes[#writes + 2] = fields[i], records end
+        end
+        redis.call('HSET', ids, unpack(writes))
+    end
     redis.call('RPUSH', list, unpack(envelopes))
     if head[7] then redis.call('HSET', meta, 'r', revision, 'u', ms, ARGV[5], next_position)
     else redis.call('HSET', meta, 'r', revision, 'u', ms, ARGV[5], next_position, 'l', head[3] and head[3] .. ' ' .. ARGV[4] or ARGV[4]) end
