@@ -24,12 +24,21 @@ MAX_ENTRIES: Final = 100
 class AppendRequest(Request):
     """A request that others may join until it goes."""
 
-    __slots__ = ("_callers", "_head", "_open", "_parts", "_shelf", "_slot", "entries")
+    __slots__ = ("_buckets", "_callers", "_head", "_keys", "_open", "_parts", "_shelf", "_slot", "entries")
 
     def __init__(
-        self, key: bytes, future: asyncio.Future[list[Reply]], deadline: float, script: Script, head: bytes, shelf: Shelf, slot: Slot
+        self,
+        keys: PartitionKeys,
+        future: asyncio.Future[list[Reply]],
+        deadline: float,
+        script: Script,
+        head: bytes,
+        shelf: Shelf,
+        slot: Slot,
     ) -> None:
-        super().__init__(key, b"", 1, future, deadline, script=script, durable=True)
+        super().__init__(keys.meta, b"", 1, future, deadline, script=script, durable=True)
+        self._keys = keys
+        self._buckets = keys.buckets.get(slot[1], 1)
         self._head = head
         self._shelf = shelf
         self._slot = slot
@@ -38,11 +47,23 @@ class AppendRequest(Request):
         self._callers: list[tuple[asyncio.Future[list[Reply]], int]] = []
         self.entries = 0
 
-    def join(self, future: asyncio.Future[list[Reply]], parts: list[bytes], count: int) -> None:
-        """Add a caller's entries, `parts` already in the wire's form."""
-        self._parts += parts
-        self._callers.append((future, count))
-        self.entries += count
+    def join(self, future: asyncio.Future[list[Reply]], changes: Sequence[Append]) -> None:
+        """Add a caller's entries."""
+        buckets = self._buckets
+        low = 1 << buckets.bit_length() - 1
+        for change in changes:
+            envelope = encode_entry(change.entry)
+            digest, key = id_fields(change.entry.key)
+            # The bucket, as ids.lua finds it.
+            hash_ = int.from_bytes(digest[:4])
+            at = hash_ & (2 * low - 1)
+            bucket = b"%d" % (at if at < buckets else hash_ & (low - 1))
+            self._parts.append(
+                b"$8\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
+                % (digest, len(key), key, len(envelope), envelope, len(bucket), bucket)
+            )
+        self._callers.append((future, len(changes)))
+        self.entries += len(changes)
 
     def seal(self) -> bytes:
         """See Request.seal."""
@@ -50,12 +71,14 @@ class AppendRequest(Request):
             self._open = False
             if self._shelf.get(self._slot) is self:
                 del self._shelf[self._slot]
-            commits = b"%d" % len(self._callers)
-            self.payload = b"*%d\r\n%b$%d\r\n%b\r\n%b" % (
-                19 + 3 * self.entries,
+            commits, buckets = b"%d" % len(self._callers), b"%d" % self._buckets
+            self.payload = b"*%d\r\n%b$%d\r\n%b\r\n$%d\r\n%b\r\n%b" % (
+                20 + 4 * self.entries,
                 self._head,
                 len(commits),
                 commits,
+                len(buckets),
+                buckets,
                 b"".join(self._parts),
             )
         return super().seal()
@@ -63,7 +86,9 @@ class AppendRequest(Request):
     def settle(self, replies: list[Reply]) -> None:
         """See Request.settle: each caller gets its own revision and outcomes."""
         reply = replies[-1]
-        at, ok = 3, reply[0] == b"ok"
+        at, ok = 4, reply[0] == b"ok"
+        if ok:
+            self._keys.buckets[self._slot[1]] = reply[3]
         for number, (future, count) in enumerate(self._callers):
             if not future.done():
                 future.set_result([b"ok", reply[1] + number, reply[2], *reply[at : at + count]] if ok else reply)
@@ -91,12 +116,6 @@ async def append(
         present: whether the partition must exist.
         listed: whether the listing is written in the same script.
     """
-    parts: list[bytes] = []
-    for change in changes:
-        entry = change.entry
-        envelope = encode_entry(entry)
-        digest, key = id_fields(entry.key)
-        parts.append(b"$8\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (digest, len(key), key, len(envelope), envelope))
     shelf = client.shelf
     slot = (keys.meta, log, present, listed)
     loop = client.loop
@@ -105,12 +124,12 @@ async def append(
     if request is None or request.entries + len(changes) > MAX_ENTRIES:
         script = client.scripts["append"]
         head = _head(keys, script, log, present, listed)
-        request = AppendRequest(keys.meta, future, loop.time() + client.options.timeout, script, head, shelf, slot)
-        request.join(future, parts, len(changes))
+        request = AppendRequest(keys, future, loop.time() + client.options.timeout, script, head, shelf, slot)
+        request.join(future, changes)
         shelf[slot] = request
         client.send(request)
     else:
-        request.join(future, parts, len(changes))
+        request.join(future, changes)
     return await future
 
 

@@ -38,7 +38,7 @@ def decode_part(text: str) -> str:
 class PartitionKeys:
     """The keys of one partition; they share a hash tag, so one Cluster slot holds them."""
 
-    __slots__ = ("bell", "docs", "heads", "leases", "listing", "logs", "member", "meta", "once", "prefix")
+    __slots__ = ("bell", "buckets", "docs", "heads", "leases", "listing", "logs", "member", "meta", "once", "prefix")
 
     def __init__(self, namespace: str, partition: Partition) -> None:
         check_partition(partition)
@@ -52,6 +52,8 @@ class PartitionKeys:
         self.listing = listing_key(namespace, partition.owner)
         self.member = name.encode()
         self.logs: dict[str, tuple[bytes, bytes, bytes]] = {}
+        self.buckets: dict[str, int] = {}
+        """How many buckets a log's ids were last seen to have; only a guess, which append.lua checks."""
         self.heads: dict[tuple[bytes, str, bool, bool], bytes] = {}
         """Packed beginnings of calls, kept by `appends.py`."""
 

@@ -3,8 +3,9 @@
 --
 -- KEYS  1 meta hash, 2 docs hash, 3 once hash, 4 leases hash, 5 listing zset ('' outside: then meta again), 6 list, 7 ids hash
 -- ARGV  1 expect ('' none, -1 present), 2 name in the listing or '', 3 channel, 4 the log's name, 5-8 its fields in meta:
---       n, b, h and k; 9 how many commits this is; then for each entry, at most 100: digest, key, envelope
--- Returns {'ok', first revision, ms, outcome ...}, {'gone'}, {'absent'}, {'logs', names}, or {'gap'}: commit.lua must do it
+--       n, b, h and k; 9 how many commits this is; 10 how many buckets the caller takes ids to have;
+--       then for each entry, at most 100: digest, key, envelope, and its bucket if that number is right
+-- Returns {'ok', first revision, ms, buckets, outcome ...}, {'gone'}, {'absent'}, {'logs', names}, or {'gap'}: commit.lua must do it
 local meta, list, ids = KEYS[1], KEYS[6], KEYS[7]
 local head = redis.call('HMGET', meta, 'g', 'r', 'l', 'x', 'd', 'e', ARGV[5], ARGV[6], ARGV[7], ARGV[8])
 if head[1] then return {'gone'} end
@@ -17,41 +18,42 @@ local first, base, count = tonumber(head[7] or 1), tonumber(head[8] or 1), tonum
 local next_position = first
 local time = redis.call('TIME')
 local ms = time[1] * 1000 + (time[2] - time[2] % 1000) / 1000
-local answer, envelopes, packed = {'ok', revision + 1, ms}, {}, {}
-local low = 1
-while low * 2 <= count do low = low * 2 end
+local answer, envelopes, packed = {'ok', revision + 1, ms, count}, {}, {}
+local as_guessed = tonumber(ARGV[10]) == count
 
 local function library()
     --include ids
-    return find_in, grow
+    return find_in, grow, bucket_of
 end
 
-local buckets, fields = {}, {}
-for at = 10, #ARGV, 3 do
-    local bucket = 0
-    if count > 1 then
-        local hash = struct.unpack('>I4', ARGV[at])
-        bucket = hash % (low * 2)
-        if bucket >= count then bucket = hash % low end
+local total, different, fields = (#ARGV - 10) / 4, 0, {}
+local buckets = {}
+for i = 1, total do
+    local bucket = ARGV[10 + 4 * i]
+    if not as_guessed then
+        local _, _, bucket_of = library()
+        bucket = tostring(bucket_of(ARGV[7 + 4 * i], count))
     end
-    buckets[#buckets + 1] = bucket
+    buckets[i] = bucket
     if not packed[bucket] then
         packed[bucket] = ''
-        fields[#fields + 1] = bucket
+        different = different + 1
+        fields[different] = bucket
     end
 end
 if first > 1 then
     local stored = redis.call('HMGET', ids, unpack(fields))
-    for i = 1, #fields do packed[fields[i]] = stored[i] or '' end
+    for i = 1, different do packed[fields[i]] = stored[i] or '' end
 end
-for i = 1, #buckets do
-    local at, bucket = 7 + 3 * i, buckets[i]
+local fresh = 0
+for i = 1, total do
+    local at, bucket = 7 + 4 * i, buckets[i]
     local digest, records = ARGV[at], packed[bucket]
     local live
     if string.find(records, digest, 1, true) then
         local position
         position, live = library()(records, list, base, digest, ARGV[at + 1], first, envelopes)
-        if live then answer[3 + i] = -position
+        if live then answer[4 + i] = -position
         elseif position then
             -- Removed before: its old record makes way.
             local old = string.find(records, digest .. struct.pack('>I4', position), 1, true)
@@ -60,20 +62,24 @@ for i = 1, #buckets do
     end
     if not live then
         packed[bucket] = records .. digest .. struct.pack('>I4', next_position)
-        envelopes[#envelopes + 1] = ARGV[at + 2]
-        answer[3 + i] = next_position
+        fresh = fresh + 1
+        envelopes[fresh] = ARGV[at + 2]
+        answer[4 + i] = next_position
         next_position = next_position + 1
     end
 end
 
 revision = revision + ARGV[9]
 if next_position > first then
-    if #fields == 1 then redis.call('HSET', ids, fields[1], packed[fields[1]])
+    if different == 1 then redis.call('HSET', ids, fields[1], packed[fields[1]])
     else
-        local writes = {}
-        for i = 1, #fields do
+        local writes, used = {}, 0
+        for i = 1, different do
             local records = packed[fields[i]]
-            if records ~= '' then writes[#writes + 1], writes[#writes + 2] = fields[i], records end
+            if records ~= '' then
+                writes[used + 1], writes[used + 2] = fields[i], records
+                used = used + 2
+            end
         end
         redis.call('HSET', ids, unpack(writes))
     end
@@ -85,6 +91,7 @@ if next_position > first then
         local _, grow = library()
         grow(log)
         redis.call('HSET', meta, ARGV[8], log.count)
+        answer[4] = log.count
     end
     redis.call('PUBLISH', ARGV[3], ARGV[4])
 else
