@@ -127,7 +127,7 @@ async def append(
         request = AppendRequest(keys, future, loop.time() + client.options.timeout, script, head, shelf, slot)
         request.join(future, changes)
         shelf[slot] = request
-        client.send(request)
+        await client.carry(request)
     else:
         request.join(future, changes)
     return await future

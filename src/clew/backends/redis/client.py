@@ -109,18 +109,24 @@ class Client:
         """
         future: asyncio.Future[list[Reply]] = self.loop.create_future()
         deadline = self.loop.time() + self.options.timeout
-        self.send(Request(key, payload, replies, future, deadline, script=script, repeatable=repeatable, durable=durable))
-        return await future
+        return await self.carry(
+            Request(key, payload, replies, future, deadline, script=script, repeatable=repeatable, durable=durable)
+        )
 
-    def send(self, request: Request) -> None:
-        """Put a request on its way; its future gets the replies or the error.
+    async def carry(self, request: Request) -> list[Reply]:
+        """Put a request on its way and return its replies.
 
         Raises:
-            ClosedError: at once.
+            ClosedError: at once; else what `call` raises.
         """
         if self._closed:
             raise ClosedError("this store was closed: connect again")
-        self._route(request)
+        try:
+            name = "" if self._cluster is None else self._node_name(request.key)
+        except SlotNotCoveredError as error:
+            self._failed(request, error)
+            return await request.future
+        return await self._lane(name).carry(request)
 
     async def run(
         self, script: str, keys: Sequence[bytes], args: Sequence[bytes | str | int], *, repeatable: bool = True, durable: bool = True

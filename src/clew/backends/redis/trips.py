@@ -1,6 +1,7 @@
 """Group commit for one server: what is asked while a trip is under way goes out together in the next.
 
-A lane owns a few connections, each driven by its own task, so that a caller's cancellation never tears what was sent.
+A lane owns a few connections. A lone request travels in its caller's own task, all others in a task of the lane; either way
+a caller's cancellation never tears what was sent.
 A request that fails with its connection is handed back to its owner, who decides whether it may be sent again.
 """
 
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
 import hiredis
@@ -21,6 +22,9 @@ MAX_LINKS: Final = 3
 """Connections in a lane: a large page on one does not hold up the appends on another."""
 MAX_TRIP: Final = 128
 """Requests in one trip; what is more goes out over the next free connection, while the server works on the first."""
+
+Confirmation = tuple[bytes, "Callable[[Reply], BaseException | None]"]
+"""A command that ends every trip with writes, and what its reply means for them: an error, or None."""
 
 Reply = Any
 """What hiredis gives: bytes, an int, None, a list of these, or a ResponseError where the command failed."""
@@ -35,7 +39,7 @@ def pack(*command: bytes | str | int) -> bytes:
 class Request:
     """Some commands that go out together on one connection, and the future of their replies."""
 
-    __slots__ = ("attempts", "deadline", "durable", "future", "key", "lead", "payload", "repeatable", "replies", "script", "sent")
+    __slots__ = ("attempts", "deadline", "durable", "future", "key", "lead", "payload", "received", "repeatable", "replies", "script", "sent")
 
     def seal(self) -> bytes:
         """Return what goes over the wire; called when the trip starts, and nothing may be added after it."""
@@ -73,6 +77,8 @@ class Request:
         self.durable = durable
         self.attempts = 0
         self.sent = False
+        self.received: list[Reply] = []
+        """What has come so far."""
         self.lead = b""
         """One command to go before the others just this time: to load the script, or to follow a slot on its move."""
 
@@ -91,113 +97,187 @@ class Lane:
         self,
         connect: Callable[[], AbstractConnection],
         failed: Callable[[Request, BaseException], None],
-        confirm: tuple[bytes, Callable[[Reply], BaseException | None]] | None = None,
+        confirm: Confirmation | None = None,
     ) -> None:
         self._connect = connect
         self._failed = failed
         self._confirm = confirm
         self._queue: deque[Request] = deque()
-        self._idle: list[asyncio.Future[None]] = []
+        self._free: list[AbstractConnection] = []
+        self._under_way = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._quiet = asyncio.Event()
         self._closing = False
+
+    async def carry(self, request: Request) -> list[Reply]:
+        """Send a request and return its replies: at once, by the caller's own task, where nothing is under way."""
+        if self._under_way or self._queue or not self._free:
+            self.submit(request)
+            return await request.future
+        connection = self._free.pop()
+        self._under_way += 1
+        loop = asyncio.get_running_loop()
+        trip = Trip(connection, [request], self._confirm)
+        try:
+            await trip.go(loop, self._failed, self.submit)
+        except asyncio.CancelledError:
+            # The caller leaves; what it sent is still answered, and the answer must be taken off the connection.
+            self._start(self._finish(trip, loop))
+            raise
+        self._release(connection)
+        return await request.future
 
     def submit(self, request: Request) -> None:
         """Put a request in the next trip."""
         self._queue.append(request)
-        if self._idle:
-            self._idle.pop().set_result(None)
-        elif len(self._tasks) < MAX_LINKS:
-            self._tasks.add(asyncio.get_running_loop().create_task(self._drive(), name="clew-redis-link"))
+        if self._under_way < MAX_LINKS:
+            self._under_way += 1
+            self._start(self._drive(self._free.pop() if self._free else self._connect()))
 
     async def aclose(self) -> None:
         """Let what was asked come back, then close the connections."""
         self._closing = True
-        for waiter in self._idle:
-            if not waiter.done():
-                waiter.set_result(None)
-        self._idle.clear()
-        if self._tasks:
-            await asyncio.wait(self._tasks)
-
-    async def _drive(self) -> None:
-        """Make trips over one connection for as long as the lane lives."""
-        loop = asyncio.get_running_loop()
-        connection = self._connect()
-        try:
-            while True:
-                while not self._queue:
-                    if self._closing:
-                        return
-                    waiter: asyncio.Future[None] = loop.create_future()
-                    self._idle.append(waiter)
-                    await waiter
-                batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_TRIP))]
-                await self._travel(connection, batch, loop)
-        finally:
-            # nowait: the loop may be ending, and there is nobody left to wait for the peer.
+        while self._under_way:
+            self._quiet.clear()
+            await self._quiet.wait()
+        for connection in self._free:
             await connection.disconnect(nowait=True)
+        self._free.clear()
 
-    async def _travel(self, connection: AbstractConnection, batch: list[Request], loop: asyncio.AbstractEventLoop) -> None:
-        done = 0
-        now = loop.time()
-        for request in [request for request in batch if request.deadline <= now]:
-            batch.remove(request)
-            self._failed(request, TimeoutError("no answer in time"))
-        if not batch:
-            return
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work, name="clew-redis-trip")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _drive(self, connection: AbstractConnection) -> None:
+        """Make trips over one connection until nothing is asked any more."""
+        loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout_at(min(request.deadline for request in batch)):
-                if not connection.is_connected:
-                    await connection.connect()
-                confirm = self._confirm if self._confirm and any(request.durable for request in batch) else None
-                payload = b"".join([request.seal() for request in batch])
-                for request in batch:
-                    request.sent = True
-                await connection.send_packed_command(payload + confirm[0] if confirm else payload, check_health=False)
-                answers = []
-                for request in batch:
-                    if request.lead:
-                        request.lead = b""
-                        await _read(connection)
-                    answers.append([await _read(connection) for _ in range(request.replies)])
-                    if confirm is None:
-                        done += 1
-                        self._settle(request, answers[-1])
-                if confirm is not None:
-                    refusal = confirm[1](await _read(connection))
-                    for request, replies in zip(batch, answers, strict=True):
-                        done += 1
-                        if refusal is not None and request.durable and not isinstance(replies[0], ResponseError):
-                            request.fail(refusal)
-                        else:
-                            self._settle(request, replies)
-        except asyncio.CancelledError:
-            for request in batch[done:]:
+            while self._queue:
+                batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_TRIP))]
+                await Trip(connection, batch, self._confirm).go(loop, self._failed, self.submit)
+        except BaseException:
+            # The loop is ending: there is nobody left to wait for the server.
+            await connection.disconnect(nowait=True)
+            for request in self._queue:
                 request.fail(asyncio.CancelledError())
+            raise
+        finally:
+            self._release(connection)
+
+    async def _finish(self, trip: Trip, loop: asyncio.AbstractEventLoop) -> None:
+        """Read what a cancelled caller left unread."""
+        try:
+            await trip.go(loop, self._failed, self.submit)
+        except BaseException:
+            await trip.connection.disconnect(nowait=True)
+            raise
+        finally:
+            self._release(trip.connection)
+
+    def _release(self, connection: AbstractConnection) -> None:
+        self._under_way -= 1
+        self._free.append(connection)
+        if self._queue and not self._closing:
+            self._under_way += 1
+            self._start(self._drive(self._free.pop()))
+        elif not self._under_way:
+            self._quiet.set()
+
+
+class Trip:
+    """Some requests on their way over one connection; `go` may be called again after a cancellation, to read the rest."""
+
+    __slots__ = ("_answers", "_batch", "_confirm", "_sent", "_settled", "connection")
+
+    def __init__(self, connection: AbstractConnection, batch: list[Request], confirm: Confirmation | None) -> None:
+        self.connection = connection
+        self._batch = batch
+        self._confirm = confirm if confirm and any(request.durable for request in batch) else None
+        self._answers: list[list[Reply]] = []
+        self._sent = False
+        self._settled = 0
+
+    async def go(
+        self, loop: asyncio.AbstractEventLoop, failed: Callable[[Request, BaseException], None], again: Callable[[Request], None]
+    ) -> None:
+        """Send the requests, read every reply, and give each one what came."""
+        if not self._sent:
+            now = loop.time()
+            late = [request for request in self._batch if request.deadline <= now]
+            if late:
+                self._batch = [request for request in self._batch if request.deadline > now]
+                for request in late:
+                    failed(request, TimeoutError("no answer in time"))
+                if not self._batch:
+                    return
+        try:
+            async with asyncio.timeout_at(min([request.deadline for request in self._batch])):
+                if not self._sent:
+                    await self._send()
+                await self._receive(failed, again)
+        except asyncio.CancelledError:
             raise
         except Exception as error:
             # Any failure in the middle of a trip leaves replies unread: only a new connection is sure to be in step.
-            await connection.disconnect(nowait=True)
-            for request in batch[done:]:
-                self._failed(request, error)
+            await self.connection.disconnect(nowait=True)
+            for request in self._batch[self._settled :]:
+                failed(request, error)
 
-    def _settle(self, request: Request, replies: list[Reply]) -> None:
-        error = first_error(replies)
-        if error is not None:
-            if isinstance(error, NoScriptError) and request.script is not None and request.attempts < 3:
-                request.attempts += 1
-                # Flushed, or a server that took over: load it and ask again, in one trip.
-                request.lead = pack("SCRIPT", "LOAD", request.script.source)
-                self.submit(request)
-                return
-            self._failed(request, error)
-        else:
-            request.settle(replies)
+    async def _send(self) -> None:
+        connection = self.connection
+        if not connection.is_connected:
+            await connection.connect()
+        payload = b"".join([request.seal() for request in self._batch])
+        if self._confirm:
+            payload += self._confirm[0]
+        for request in self._batch:
+            request.sent = True
+        self._sent = True
+        await connection.send_packed_command(payload, check_health=False)
+
+    async def _receive(self, failed: Callable[[Request, BaseException], None], again: Callable[[Request], None]) -> None:
+        connection, batch, answers = self.connection, self._batch, self._answers
+        for request in batch[len(answers) :]:
+            while len(request.received) < request.replies + bool(request.lead):
+                request.received.append(await _read(connection))
+            replies = request.received[1:] if request.lead else request.received
+            request.lead, request.received = b"", []
+            answers.append(replies)
+            if self._confirm is None:
+                self._settled += 1
+                _settle(request, replies, failed, again)
+        if self._confirm is not None:
+            refusal = self._confirm[1](await _read(connection))
+            for request, replies in zip(batch, answers, strict=True):
+                self._settled += 1
+                if refusal is not None and request.durable and first_error(replies) is None:
+                    request.fail(refusal)
+                else:
+                    _settle(request, replies, failed, again)
+
+
+def _settle(
+    request: Request,
+    replies: list[Reply],
+    failed: Callable[[Request, BaseException], None],
+    again: Callable[[Request], None],
+) -> None:
+    error = first_error(replies)
+    if error is None:
+        request.settle(replies)
+    elif isinstance(error, NoScriptError) and request.script is not None and request.attempts < 3:
+        request.attempts += 1
+        # Flushed, or a server that took over: load it and ask again, in one trip.
+        request.lead = pack("SCRIPT", "LOAD", request.script.source)
+        again(request)
+    else:
+        failed(request, error)
 
 
 async def _read(connection: AbstractConnection) -> Reply:
     try:
-        return await connection.read_response()
+        return await connection.read_response(disconnect_on_error=False)
     except ResponseError as error:
         return error
 
