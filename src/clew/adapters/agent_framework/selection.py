@@ -1,0 +1,93 @@
+"""What of a run is to be appended, and under which ids."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from agent_framework import Message, SessionContext
+
+from clew import Item
+from clew.ids import new_id
+from clew.limits import MAX_ID_BYTES
+
+from .messages import now_ms
+from .replay import find_new
+
+
+@dataclass(eq=False)
+class Run:
+    """One run of the agent: what it loaded, for the save that follows.
+
+    Attributes:
+        context: the framework's.
+        started_ms: when it began: its input was made then, or before.
+        items: what was loaded, None where nothing was.
+        ids: the ids that are known to be in the thread.
+    """
+
+    context: SessionContext
+    started_ms: int = field(default_factory=now_ms)
+    items: list[Item] | None = None
+    ids: set[str] = field(default_factory=set)
+
+    def answers(self) -> set[int]:
+        """Return what the model said in this run: `id` of each message."""
+        response = self.context.response
+        return {id(message) for message in response.messages} if response is not None else set()
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A message to append, the id of its item, and when it was made."""
+
+    message: Message
+    id: str
+    created_ms: int
+
+
+def choose_new(messages: Sequence[Message], run: Run | None, source_id: str) -> list[Chosen]:
+    """Return what of `messages` the thread does not hold yet, in order.
+
+    What a model said in this run is new, whatever it is called: some servers give one id to many answers. All else is known by
+    its id, and gets one where it has none. No message is changed.
+
+    Args:
+        messages: what the framework wants saved.
+        run: the run they come from; None where somebody else saves them.
+        source_id: under which the run's history was loaded.
+    """
+    now = now_ms()
+    answers: set[int] = set()
+    incoming = list(messages)
+    if run is not None:
+        answers = run.answers()
+        history = run.context.context_messages.get(source_id, [])
+        given = [message for message in messages if id(message) not in answers]
+        said = [message for message in messages if id(message) in answers]
+        if any(message.role == "user" for message in said):
+            # An agent that answers with the whole conversation, as some workflows do.
+            said = find_new([*history, *given], said)
+        incoming = [*find_new(history, given, run.ids), *said]
+    chosen: list[Chosen] = []
+    taken: set[str] = set()
+    for message in incoming:
+        answered = id(message) in answers
+        name = None if answered else _item_id(message)
+        if name in taken:
+            continue
+        name = name or new_id()
+        taken.add(name)
+        chosen.append(Chosen(message, name, now if run is None or answered else run.started_ms))
+    return chosen
+
+
+def _item_id(message: Message) -> str | None:
+    """Return the message's own id, where a store can take it as an item's."""
+    id_ = message.message_id
+    if not id_ or not isinstance(id_, str) or len(id_) > MAX_ID_BYTES:
+        return None
+    try:
+        return id_ if len(id_.encode()) <= MAX_ID_BYTES else None
+    except UnicodeEncodeError:
+        return None
