@@ -16,7 +16,7 @@ from redis.asyncio.connection import AbstractConnection, ConnectionPool, SSLConn
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.asyncio.retry import Retry
-from redis.exceptions import AskError, MovedError, RedisClusterException, SlotNotCoveredError
+from redis.exceptions import AskError, MovedError, RedisClusterException, RedisError, SlotNotCoveredError
 
 from ...errors import ClewError, ClosedError, NotReplicatedError, UnavailableError, UnsupportedError
 from .faults import is_connection_fault, is_refused_for_now, translate
@@ -49,7 +49,7 @@ class Client:
         self._cluster: RedisCluster | None = None
         self._pool: ConnectionPool | None = None
         self._refreshing: asyncio.Task[None] | None = None
-        self._again: set[asyncio.TimerHandle] = set()
+        self._again: dict[Request, asyncio.TimerHandle] = {}
         self._closed = False
         self.shelf: Shelf = {}
         """Appends that have not gone yet, for others to join."""
@@ -158,8 +158,10 @@ class Client:
     async def aclose(self) -> None:
         """Let what was sent come back, then close every connection."""
         self._closed = True
-        for handle in self._again:
+        for request, handle in self._again.items():
             handle.cancel()
+            request.fail(ClosedError("this store was closed before the server could be reached again"))
+        self._again.clear()
         if self._refreshing is not None:
             self._refreshing.cancel()
         await asyncio.gather(*(lane.aclose() for lane in self._lanes.values()))
@@ -209,7 +211,7 @@ class Client:
         refused = is_refused_for_now(error) or isinstance(error, SlotNotCoveredError)
         unknown = is_connection_fault(error) and not refused
         may_repeat = refused or (unknown and (request.repeatable or not request.sent))
-        delay = min(0.01 * 2**request.attempts, 0.5) * random.uniform(0.5, 1.0)
+        delay = min(0.01 * 2 ** min(request.attempts, 6), 0.5) * random.uniform(0.5, 1.0)
         request.attempts += 1
         if not may_repeat or self._closed or self.loop.time() + delay >= request.deadline:
             if isinstance(error, SlotNotCoveredError):
@@ -225,8 +227,11 @@ class Client:
             self._refresh()
             if isinstance(error, MovedError):
                 delay = 0.0 if request.attempts == 1 else delay
-        handle = self.loop.call_later(delay, lambda: (self._again.discard(handle), self._route(request)))
-        self._again.add(handle)
+        self._again[request] = self.loop.call_later(delay, self._send_again, request)
+
+    def _send_again(self, request: Request) -> None:
+        del self._again[request]
+        self._route(request)
 
     def _refresh(self) -> None:
         """Learn the cluster's slots anew, once for all who ask at the same time."""
@@ -238,7 +243,7 @@ class Client:
         try:
             async with asyncio.timeout(self.options.connect_timeout):
                 await self._cluster.nodes_manager.initialize()
-        except (RedisClusterException, OSError) as error:
+        except (RedisError, OSError) as error:
             # Nobody to ask just now: whoever needs a slot asks again, or gives up with this at the deadline.
             self.info["slots_error"] = str(error)[:200]
 
@@ -276,9 +281,8 @@ class Client:
     async def _open_cluster(self, kwargs: dict[str, Any]) -> None:
         from redis.asyncio.cluster import ClusterNode
 
-        del kwargs["retry"]
         nodes = [ClusterNode(host, port) for host, port in self.options.hosts]
-        self._cluster = RedisCluster(startup_nodes=nodes, require_full_coverage=False, cluster_error_retry_attempts=0, **kwargs)
+        self._cluster = RedisCluster(startup_nodes=nodes, require_full_coverage=False, **kwargs)
         # Concurrent first calls on an uninitialised cluster client break each other's connections (redis-py 8.1).
         await self._cluster.initialize()
 
@@ -328,6 +332,8 @@ class Client:
         found = self.info.get("redis_version", "an unknown version")
         if self.version[:2] < OLDEST:
             raise UnsupportedError(f"{self.place} is Redis {found}: clew needs 6.2 or later")
+        if self.info.get("redis_mode") == "sentinel":
+            raise UnsupportedError(f"{self.place} is a sentinel: use redis+sentinel:// in the URL")
         if self.options.topology != "cluster" and self.info.get("cluster_enabled") == "1":
             raise UnsupportedError(f"{self.place} is a node of a cluster: use redis+cluster:// in the URL")
         if self.options.fsync and self.version < (7, 2):

@@ -12,7 +12,7 @@ from redis import exceptions as redis_errors
 from ...errors import ClewError, DeniedError, FullError, InvalidError, UnavailableError, UnsupportedError
 
 _REFUSED_FOR_NOW: Final = ("TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "LOADING", "NOREPLICAS", "READONLY", "BUSY ", "UNBLOCKED")
-_DENIED: Final = ("NOAUTH", "WRONGPASS", "NOPERM")
+_DENIED: Final = ("NOAUTH", "WRONGPASS", "NOPERM", "ACL failure in script")
 _FULL: Final = ("OOM", "MISCONF")
 
 
@@ -25,7 +25,7 @@ def is_denied(error: BaseException) -> bool:
     """Tell whether the server refused this user."""
     return isinstance(
         error, redis_errors.AuthenticationError | redis_errors.AuthorizationError | redis_errors.NoPermissionError
-    ) or str(error).startswith(_DENIED)
+    ) or any(word in str(error) for word in _DENIED)
 
 
 def is_refused_for_now(error: BaseException) -> bool:

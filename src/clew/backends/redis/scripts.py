@@ -15,7 +15,8 @@ from typing import Final
 NAMES: Final = ("append", "commit", "drop", "expire", "lease", "locate", "swap", "touch", "unlist")
 """Every script; the other files in `lua/` are taken in by a line `--include NAME`."""
 
-READ_ONLY: Final = {"locate"}
+FLAGS: Final = {"locate": " flags=no-writes", "drop": " flags=allow-oom", "unlist": " flags=allow-oom"}
+"""What a script may do beyond the rest, or may not: what makes room must run where there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ def load_scripts(*, shebang: bool) -> dict[str, Script]:
 
     scripts = {}
     for name in NAMES:
-        head = ("#!lua flags=no-writes\n" if name in READ_ONLY else "#!lua\n") if shebang else ""
+        head = f"#!lua{FLAGS.get(name, '')}\n" if shebang else ""
         source = (head + read(name)).encode()
         scripts[name] = Script(name, source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode())
     return scripts

@@ -10,11 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import hiredis
 from redis.asyncio.connection import AbstractConnection
-from redis.exceptions import NoScriptError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from .scripts import Script
 
@@ -22,6 +23,9 @@ MAX_LINKS: Final = 3
 """Connections in a lane: a large page on one does not hold up the appends on another."""
 MAX_TRIP: Final = 128
 """Requests in one trip; what is more goes out over the next free connection, while the server works on the first."""
+
+MAX_LOADS: Final = 10
+"""How often one request loads its script: again after each flush or failover that comes between."""
 
 Confirmation = tuple[bytes, "Callable[[Reply], BaseException | None]"]
 """A command that ends every trip with writes, and what its reply means for them: an error, or None."""
@@ -39,7 +43,7 @@ def pack(*command: bytes | str | int) -> bytes:
 class Request:
     """Some commands that go out together on one connection, and the future of their replies."""
 
-    __slots__ = ("attempts", "deadline", "durable", "future", "key", "lead", "payload", "received", "repeatable", "replies", "script", "sent")
+    __slots__ = ("attempts", "deadline", "durable", "future", "key", "lead", "loads", "payload", "received", "repeatable", "replies", "script", "sent")
 
     def seal(self) -> bytes:
         """Return what goes over the wire; called when the trip starts, and nothing may be added after it."""
@@ -76,6 +80,7 @@ class Request:
         self.repeatable = repeatable
         self.durable = durable
         self.attempts = 0
+        self.loads = 0
         self.sent = False
         self.received: list[Reply] = []
         """What has come so far."""
@@ -141,7 +146,9 @@ class Lane:
             self._quiet.clear()
             await self._quiet.wait()
         for connection in self._free:
-            await connection.disconnect(nowait=True)
+            # A peer that does not say goodbye in time (TLS has one) is left all the same.
+            with suppress(RedisError, OSError):
+                await connection.disconnect()
         self._free.clear()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
@@ -159,8 +166,8 @@ class Lane:
         except BaseException:
             # The loop is ending: there is nobody left to wait for the server.
             await connection.disconnect(nowait=True)
-            for request in self._queue:
-                request.fail(asyncio.CancelledError())
+            while self._queue:
+                self._queue.popleft().fail(asyncio.CancelledError())
             raise
         finally:
             self._release(connection)
@@ -227,12 +234,18 @@ class Trip:
     async def _send(self) -> None:
         connection = self.connection
         if not connection.is_connected:
-            await connection.connect()
+            try:
+                await connection.connect()
+            except BaseException:
+                # Cut off in its greeting, it would take the rest of that for the first reply.
+                await connection.disconnect(nowait=True)
+                raise
         payload = b"".join([request.seal() for request in self._batch])
         if self._confirm:
             payload += self._confirm[0]
         for request in self._batch:
             request.sent = True
+            request.received = []
         self._sent = True
         await connection.send_packed_command(payload, check_health=False)
 
@@ -241,7 +254,8 @@ class Trip:
         for request in batch[len(answers) :]:
             while len(request.received) < request.replies + bool(request.lead):
                 request.received.append(await _read(connection))
-            replies = request.received[1:] if request.lead else request.received
+            refused = bool(request.lead) and isinstance(request.received[0], ResponseError)
+            replies = request.received[1:] if request.lead and not refused else request.received
             request.lead, request.received = b"", []
             answers.append(replies)
             if self._confirm is None:
@@ -266,8 +280,8 @@ def _settle(
     error = first_error(replies)
     if error is None:
         request.settle(replies)
-    elif isinstance(error, NoScriptError) and request.script is not None and request.attempts < 3:
-        request.attempts += 1
+    elif isinstance(error, NoScriptError) and request.script is not None and request.loads < MAX_LOADS:
+        request.loads += 1
         # Flushed, or a server that took over: load it and ask again, in one trip.
         request.lead = pack("SCRIPT", "LOAD", request.script.source)
         again(request)

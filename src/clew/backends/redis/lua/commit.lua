@@ -28,7 +28,11 @@ if head[1] then return {'gone'} end
 local revision = tonumber(head[2] or 0)
 if token ~= '' then
     local seen = redis.call('HGET', once, '=' .. token)
-    if seen then return {'replayed', seen} end
+    if seen then
+        -- Written again, so that whoever waits for the replicas waits for this result too.
+        redis.call('HSET', once, '=' .. token, seen)
+        return {'replayed', seen}
+    end
 end
 if expect ~= '' then
     if expect == '-1' then
