@@ -131,14 +131,17 @@ class _Window:
 
     def payload(self) -> bytes:
         base = self._base if self._base is not None else _bases.get(self._list, 1)
-        if self._newest_first:
+        if self._newest_first and self._high >= _FURTHEST - 1:
             # From the end of the list, whatever its length, until something is known of it.
-            stop = -1 if self._high >= _FURTHEST - 1 else self._high - base
-            start = -self._size if stop == -1 else max(stop - self._size + 1, 0)
+            start, stop = -self._size, -1
+        elif self._newest_first:
+            stop = self._high - base
+            start = max(stop - self._size + 1, 0)
         else:
             start = max(self._low - base, 0)
             stop = min(start + self._size - 1, self._high - base)
-        if stop < -1 or (stop == -1 and start >= 0):
+        if start >= 0 > stop:
+            # Below the base, as far as it is known: the head alone.
             start, stop = 1, 0
         self._asked = (start, stop)
         head = pack("HMGET", self._meta, "g", b"b:" + self._name)
@@ -155,6 +158,10 @@ class _Window:
             return self._left(length)
         first = start if start >= 0 else max(length + start, 0)
         count = len(envelopes)
+        if self._newest_first and not count and first >= length:
+            # The slice lay beyond the end: ask again, now that the length is known.
+            self._high = min(self._high, base + length - 1)
+            return self._left(length)
         low, high = self._low, self._high
         if self._newest_first:
             top = base + first + count - 1
