@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
+
+from .errors import UnreadableError
 
 FORMAT: Final = 1
 """The version of the stored envelope this code writes, and the newest it reads."""
@@ -59,6 +61,19 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
     def created_at(self) -> datetime:
         """When its writer made it, by the writer's clock, in UTC. Nothing is ordered by it."""
         return datetime.fromtimestamp(self.created_ms / 1000, UTC)
+
+    def json(self) -> Any:  # callers know the shape of their own data
+        """Return the data, decoded as JSON.
+
+        Raises:
+            UnreadableError: it is no JSON, or the stored record could not be decoded.
+        """
+        if self.unreadable is not None:
+            raise UnreadableError(f"the record at position {self.position} is kept, but cannot be read: {self.unreadable}")
+        try:
+            return msgspec.json.decode(self.data)
+        except msgspec.DecodeError as error:
+            raise UnreadableError(f"the data of the item {self.id!r}, of codec {self.codec!r}, is no JSON: read `data`") from error
 
 
 # -- changes: what a commit may hold --------------------------------------------------------------------------------
