@@ -24,10 +24,11 @@ from ...records import ANY, PRESENT, Any_, Change, Commit, Entry, ExpiryKind, Le
 from . import commit as writing
 from . import leases, reading, values
 from .address import Address
-from .changes import make_steps
+from .changes import AppendRun, make_steps
 from .cursors import check_cursor
 from .engine import Engine
 from .following import follow
+from .gathering import PlainAppend
 from .globs import Glob
 from .unit import Clock, read_clock
 
@@ -81,7 +82,10 @@ class SqliteBackend:
         if expect is not None and (isinstance(expect, bool) or not isinstance(expect, int) or expect < PRESENT):
             raise InvalidError(f"expect must be a revision, 0 for none, or PRESENT, not {expect!r}")
         steps = make_steps(changes)
-        return await self._engine.write(lambda unit: writing.commit(unit, partition, steps, expect, once, listed))
+        plain = None
+        if expect is None and once is None and len(steps) == 1 and isinstance(steps[0], AppendRun):
+            plain = PlainAppend(partition, steps[0], listed=listed)
+        return await self._engine.write(lambda unit: writing.commit(unit, partition, steps, expect, once, listed), plain)
 
     async def fetch(self, partition: Partition, keys: Sequence[str] | None = None) -> Snapshot:
         """See Backend.fetch."""
@@ -98,6 +102,7 @@ class SqliteBackend:
         before: int | str | None = None,
         limit: int = 100,
         newest_first: bool = False,
+        inclusive: bool = False,
     ) -> Page:
         """See Backend.read."""
         check_partition(partition)
@@ -105,7 +110,7 @@ class SqliteBackend:
         check_cursor(after)
         check_cursor(before)
         check_limit(limit)
-        return await self._engine.read(lambda unit: reading.read_page(unit, partition, log, after, before, limit, newest_first))
+        return await self._engine.read(lambda unit: reading.read_page(unit, partition, log, after, before, limit, newest_first, inclusive))
 
     def follow(self, partition: Partition, log: str, *, after: int | str | None = None) -> AsyncIterator[Entry]:
         """See Backend.follow."""

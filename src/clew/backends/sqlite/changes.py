@@ -14,8 +14,9 @@ from ...errors import ConflictError, NotFoundError
 from ...limits import check_changes
 from ...records import Any_, Append, Change, Entry, PutDocument, Remove, Replace, Trim, Truncate
 from .cursors import check_cursor, find_position
-from .desk import Desk, OpenLog
+from .desk import Desk
 from .heads import LAST_POSITION, POSITION_BITS
+from .memo import OpenLog
 
 _ADD: Final = "INSERT INTO entry (seat, log, id, envelope) VALUES (?, ?, ?, ?) ON CONFLICT (log, id) DO NOTHING"
 _FIND: Final = "SELECT seat, envelope FROM entry WHERE log = ? AND id = ?"

@@ -13,12 +13,13 @@ from ...records import PRESENT, Commit, ExpiryKind, Partition
 from .changes import AppendRun, Step
 from .desk import Desk
 from .heads import Head, find_head
+from .memo import OpenLog, Standing
+from .moments import choose_moment
 from .sweeping import ROWS_AT_ONCE, bury, purge_debris
 from .unit import Unit
 
 _NEW: Final = """
 INSERT INTO partition (owner, name, revision, created_us, updated_us, listed_us) VALUES (?, ?, 1, ?, ?, ?)"""
-_LISTED: Final = "SELECT listed_us FROM partition WHERE owner = ? AND listed_us IS NOT NULL ORDER BY listed_us DESC LIMIT 1"
 _NEW_TOMBSTONE: Final = """
 INSERT INTO partition (owner, name, revision, created_us, updated_us, expires_ms, gone) VALUES (?, ?, 0, ?, ?, ?, 1)"""
 _TOKEN: Final = "SELECT revision, committed_ms, outcomes FROM once WHERE partition = ? AND token = ?"
@@ -41,38 +42,39 @@ _UPDATE: Final = {(listed, sliding): _update(listed=listed, sliding=sliding) for
 
 def commit(unit: Unit, partition: Partition, steps: Sequence[Step], expect: int | None, once: str | None, listed: bool) -> Commit:
     """See Backend.commit; the arguments are checked."""
-    log = steps[0].log if steps and isinstance(steps[0], AppendRun) else ""
-    head = find_head(unit, partition, log)
+    now_us = unit.now_us()
+    standing = unit.memo.get(partition, now_us // 1000)
     stale = None
-    if head is not None and head.is_expired:
-        stale, head = head, None
-    if head is not None and once is not None:
-        seen = unit.db.execute(_TOKEN, (head.id, once)).fetchone()
+    if standing is None:
+        standing, stale = _look_up(unit, partition, steps)
+    is_new = standing.id == 0
+    if once is not None and not is_new:
+        seen = unit.db.execute(_TOKEN, (standing.id, once)).fetchone()
         if seen is not None:
             return Commit(seen[0], seen[1], _decode_outcomes(seen[2]), replayed=True)
-    _check_revision(partition, 0 if head is None else head.revision, expect)
-    desk = Desk(unit, partition, head, log)
+    if expect is not None and expect != standing.revision:
+        _refuse_revision(partition, standing.revision, expect)
+    desk = Desk(unit, partition, standing)
     for step in steps:
         step.check(desk)
 
-    moment = _choose_moment(unit, partition.owner, listed)
-    if head is None:
-        if stale is not None:
-            _take_away(unit, stale)
-        revision = 1
-        number = unit.db.execute(_NEW, (*partition, moment, moment, moment if listed else None)).lastrowid
-        assert number is not None
-        desk.number = number
+    moment = choose_moment(unit, partition.owner, now_us) if listed else now_us
+    if stale is not None:
+        _take_away(unit, stale)
+    standing.revision += 1
+    if is_new:
+        values = (*partition, moment, moment, moment if listed else None)
+        standing.id = unit.db.execute(_NEW, values).lastrowid or 0
     else:
-        revision = head.revision + 1
-        _move(unit, head, revision, moment, listed)
+        _move(unit, standing, now_us, moment, listed)
     outcomes: list[int] = []
     for step in steps:
         step.apply(desk, outcomes)
     desk.finish()
-    done = Commit(revision, moment // 1000, tuple(outcomes))
+    done = Commit(standing.revision, moment // 1000, tuple(outcomes))
     if once is not None:
-        _remember(unit, desk.number, once, done)
+        _remember(unit, standing.id, once, done)
+    unit.memo.put(partition, standing)
     unit.touched.append(partition)
     return done
 
@@ -83,6 +85,7 @@ def drop(unit: Unit, partition: Partition, tombstone_ms: int) -> bool:
         head = find_head(unit, partition)
     except GoneError:
         return False
+    unit.memo.forget(partition)
     was_there = head is not None and not head.is_expired
     now_us = unit.now_us()
     if head is not None:
@@ -103,15 +106,26 @@ def expire(unit: Unit, partition: Partition, ttl_ms: int | None, kind: ExpiryKin
     head = find_head(unit, partition)
     if head is None or head.is_expired:
         return False
+    unit.memo.forget(partition)
     expires_ms = None if ttl_ms is None else unit.now_ms() + ttl_ms
     sliding_ms = ttl_ms if kind == "sliding" else None
     unit.db.execute("UPDATE partition SET expires_ms = ?, sliding_ms = ? WHERE id = ?", (expires_ms, sliding_ms, head.id))
     return True
 
 
-def _check_revision(partition: Partition, actual: int, expect: int | None) -> None:
-    if expect is None or expect == actual:
-        return
+def _look_up(unit: Unit, partition: Partition, steps: Sequence[Step]) -> tuple[Standing, Head | None]:
+    """Return the partition as it stands in the file, and the expired row that has its name, if one has."""
+    name = steps[0].log if steps and isinstance(steps[0], AppendRun) else ""
+    head = find_head(unit, partition, name)
+    if head is None or head.is_expired:
+        return Standing(0, 0, None, None), head
+    standing = Standing(head.id, head.revision, head.expires_ms, head.sliding_ms)
+    if name:
+        standing.logs[name] = None if head.log is None else OpenLog(*head.log)
+    return standing, None
+
+
+def _refuse_revision(partition: Partition, actual: int, expect: int) -> None:
     if expect != PRESENT:
         raise ConflictError(
             f"{partition.name!r} is at revision {actual}, not {expect}: read it again", expected=expect, actual=actual
@@ -120,23 +134,15 @@ def _check_revision(partition: Partition, actual: int, expect: int | None) -> No
         raise NotFoundError(f"there is no {partition.name!r} for this owner")
 
 
-def _choose_moment(unit: Unit, owner: str, listed: bool) -> int:
-    """Return the time of this commit, in microseconds. In a listing it is later than every other, whatever the clock says."""
-    moment = unit.now_us()
-    if listed:
-        row = unit.db.execute(_LISTED, (owner,)).fetchone()
-        if row is not None and row[0] >= moment:
-            return int(row[0]) + 1
-    return moment
-
-
-def _move(unit: Unit, head: Head, revision: int, moment: int, listed: bool) -> None:
-    values: list[int] = [revision, moment]
+def _move(unit: Unit, standing: Standing, now_us: int, moment: int, listed: bool) -> None:
+    values: list[int] = [standing.revision, moment]
     if listed:
         values.append(moment)
-    if head.sliding_ms is not None:
-        values.append(unit.now_ms() + head.sliding_ms)
-    unit.db.execute(_UPDATE[listed, head.sliding_ms is not None], (*values, head.id))
+    if standing.sliding_ms is not None:
+        standing.expires_ms = now_us // 1000 + standing.sliding_ms
+        values.append(standing.expires_ms)
+    values.append(standing.id)
+    unit.db.execute(_UPDATE[listed, standing.sliding_ms is not None], values)
 
 
 def _remember(unit: Unit, number: int, once: str, done: Commit) -> None:

@@ -8,8 +8,8 @@ from ...codec import pack_id
 from ...errors import InvalidError, UnknownCursorError
 from ...limits import check_id
 from ...records import Partition
-from .desk import OpenLog
 from .heads import LAST_POSITION, Log
+from .memo import OpenLog
 
 
 def check_cursor(cursor: int | str | None) -> None:

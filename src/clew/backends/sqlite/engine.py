@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from .address import Address
+from .gathering import PlainAppend
 from .jobs import AnyJob, Job, hand_back
 from .reader import Readers
 from .unit import Clock, Unit, Work
@@ -31,7 +32,7 @@ class Engine:
 
     async def open(self) -> None:
         """Start the threads, and return when the file is open."""
-        opening: Job[None] = Job(_do_nothing, reads=False)
+        opening: Job[None] = Job(_do_nothing)
         self._running = 1
         if self._readers is not None:
             self._reading = READER_THREADS
@@ -41,12 +42,12 @@ class Engine:
         self._start("clew-sqlite-writer", lambda: self._writer.run(opening), self._end_thread)
         await opening.future
 
-    async def write(self, work: Work[T]) -> T:
+    async def write(self, work: Work[T], plain: PlainAppend | None = None) -> T:
         """Run the work in the next transaction, and return its result when that is on the disk.
 
         A caller that is cancelled does not stop it.
         """
-        job = Job(work, reads=False)
+        job = Job(work, plain=plain)
         self._writer.jobs.put(job)
         return await job.future
 
@@ -71,7 +72,7 @@ class Engine:
         """Stop, and return when the threads have ended. May be called again, and from another event loop."""
         self.stop()
         with self._lock:
-            closer: Job[None] = Job(_do_nothing, reads=False)
+            closer: Job[None] = Job(_do_nothing)
             is_running = self._running > 0
             if is_running:
                 self._closers.append(closer)

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from ...errors import ClosedError
+from .gathering import PlainAppend
 from .unit import Work
 
 T = TypeVar("T")
@@ -24,11 +25,13 @@ class _Signal(enum.Enum):
 class Job(Generic[T]):
     """A piece of work, and the future of whoever waits for it. A caller that went away does not stop it."""
 
-    __slots__ = ("error", "future", "loop", "reads", "result", "work")
+    __slots__ = ("error", "future", "loop", "plain", "reads", "result", "work")
 
-    def __init__(self, work: Work[T], *, reads: bool) -> None:
+    def __init__(self, work: Work[T], *, reads: bool = False, plain: PlainAppend | None = None) -> None:
         self.work = work
         self.reads = reads
+        self.plain = plain
+        """What the work comes to, where that is a plain append: it may be written together with others."""
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[T] = self.loop.create_future()
         self.result: T | None = None

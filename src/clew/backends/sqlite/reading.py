@@ -44,20 +44,36 @@ def read_revision(unit: Unit, partition: Partition) -> int:
 
 
 def read_page(
-    unit: Unit, partition: Partition, log: str, after: int | str | None, before: int | str | None, limit: int, newest_first: bool
+    unit: Unit,
+    partition: Partition,
+    log: str,
+    after: int | str | None,
+    before: int | str | None,
+    limit: int,
+    newest_first: bool,
+    inclusive: bool,
 ) -> Page:
     """See Backend.read; the arguments are checked."""
-    return read_page_of(unit, partition, log, after, before, limit, newest_first)[1]
+    return read_page_of(unit, partition, log, after, before, limit, newest_first, inclusive)[1]
 
 
 def read_page_of(
-    unit: Unit, partition: Partition, log: str, after: int | str | None, before: int | str | None, limit: int, newest_first: bool
+    unit: Unit,
+    partition: Partition,
+    log: str,
+    after: int | str | None,
+    before: int | str | None,
+    limit: int,
+    newest_first: bool,
+    inclusive: bool = False,
 ) -> tuple[int | None, Page]:
     """Return the number of the partition that was read, None where there is none, and the page."""
     head = find_living(unit, partition, log)
     found = None if head is None else head.log
     low = 0 if after is None else find_position(unit.db, partition, found, after)
     high = LAST_POSITION if before is None else find_position(unit.db, partition, found, before)
+    if inclusive:
+        low, high = max(low - 1, 0) if after is not None else low, min(high + 1, LAST_POSITION)
     number = None if head is None else head.id
     if found is None:
         return number, Page([], False)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeAlias, TypeVar
 
 from ...records import Partition
+from .memo import Memo
 
 Clock: TypeAlias = Callable[[], int]
 """Returns microseconds since 1970. It may step back; nothing that must grow relies on it alone."""
@@ -21,10 +22,12 @@ def read_clock() -> int:
 class Unit:
     """One transaction's surroundings. Times are microseconds or milliseconds since 1970, as their names say."""
 
-    __slots__ = ("_clock", "db", "left_debris", "touched")
+    __slots__ = ("_clock", "db", "left_debris", "memo", "touched")
 
-    def __init__(self, db: sqlite3.Connection, clock: Clock) -> None:
+    def __init__(self, db: sqlite3.Connection, clock: Clock, memo: Memo) -> None:
         self.db = db
+        self.memo = memo
+        """What is known of the file without a look at it. Only for work that writes."""
         self._clock = clock
         self.touched: list[Partition] = []
         """The partitions whose followers are to look again."""

@@ -16,7 +16,9 @@ from ...records import Partition
 from .address import Address
 from .connection import open_writer
 from .faults import explain, is_busy, translate
+from .gathering import Gathered
 from .jobs import AnyJob, Job, JobQueue, hand_back
+from .memo import Memo
 from .sweeping import Sweeper
 from .unit import Clock, Unit
 from .watching import Watch
@@ -30,6 +32,10 @@ class _TornError(Exception):
     """A piece of work broke after it had written."""
 
 
+class _MistakenError(Exception):
+    """The appends that were gathered were not as expected."""
+
+
 class Writer:
     """A thread with the connection that writes. In a store in memory, it serves reads too."""
 
@@ -38,6 +44,7 @@ class Writer:
         self.watch = Watch(self.jobs.nudge)
         self._address, self._clock = address, clock
         self._sweeper = Sweeper()
+        self._memo = Memo()
         self._version = 0
         self._next_look = 0.0
 
@@ -91,26 +98,35 @@ class Writer:
     def _write(self, db: sqlite3.Connection, batch: Sequence[AnyJob]) -> list[Partition]:
         """Commit the batch together, or where that fails, each of it alone; return what was touched."""
         try:
-            return self._transact(db, batch)
+            try:
+                return self._transact(db, batch, gather=True)
+            except _MistakenError:
+                return self._transact(db, batch, gather=False)
         except (sqlite3.Error, _TornError) as e:
             if len(batch) == 1 or (isinstance(e, sqlite3.Error) and is_busy(e)):
                 return self._fail(batch, e)
         touched: list[Partition] = []
         for job in batch:
             try:
-                touched += self._transact(db, (job,))
+                touched += self._transact(db, (job,), gather=False)
             except (sqlite3.Error, _TornError) as e:
                 self._fail((job,), e)
         return touched
 
-    def _transact(self, db: sqlite3.Connection, batch: Sequence[AnyJob]) -> list[Partition]:
-        unit = Unit(db, self._clock)
+    def _transact(self, db: sqlite3.Connection, batch: Sequence[AnyJob], *, gather: bool) -> list[Partition]:
+        unit = Unit(db, self._clock, self._memo)
         db.execute("BEGIN IMMEDIATE")
         try:
+            self._note_others(db)
+            gathered = Gathered(unit)
             for job in batch:
-                self._run_job(unit, job)
+                if not (gather and _gather(gathered, job)):
+                    _flush(gathered)
+                    self._run_job(unit, job)
+            _flush(gathered)
             db.execute("COMMIT")
         except BaseException:
+            self._memo.clear()
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
@@ -142,18 +158,26 @@ class Writer:
         if touched and self.watch.is_watched:
             self.watch.wake(touched)
 
+    def _note_others(self, db: sqlite3.Connection) -> bool:
+        """Tell whether another connection has committed since the last call; then what was remembered may not hold."""
+        version = _data_version(db)
+        if version == self._version:
+            return False
+        self._version = version
+        self._memo.clear()
+        if self.watch.is_watched:
+            self.watch.wake_all()
+        return True
+
     def _look_around(self, db: sqlite3.Connection) -> None:
         """Do what is due: look whether another process committed, and purge a little of what is gone."""
         now = time.monotonic()
         try:
             if self.watch.is_watched and now >= self._next_look:
-                version = _data_version(db)
-                self._next_look = now + self.watch.rest(moved=version != self._version)
-                if version != self._version:
-                    self._version = version
-                    self.watch.wake_all()
+                self._next_look = now + self.watch.rest(moved=self._note_others(db))
             if now >= self._sweeper.due:
                 self._sweeper.sweep(db, self._clock() // 1000)
+                self._memo.clear()
         except sqlite3.Error as e:
             if db.in_transaction:
                 db.execute("ROLLBACK")
@@ -163,9 +187,22 @@ class Writer:
             self.watch.wake_all()
 
 
+def _gather(gathered: Gathered, job: AnyJob) -> bool:
+    """Take a plain append in; tell whether that was possible."""
+    if job.plain is None:
+        return False
+    job.result, job.error = gathered.add(job.plain), None
+    return job.result is not None
+
+
+def _flush(gathered: Gathered) -> None:
+    if not gathered.flush():
+        raise _MistakenError
+
+
 def run_reads(db: sqlite3.Connection, jobs: Sequence[AnyJob], address: Address, clock: Clock) -> None:
     """Run jobs that only read, each against one state of the file."""
-    unit = Unit(db, clock)
+    unit = Unit(db, clock, Memo())
     try:
         db.execute("BEGIN")
         for job in jobs:

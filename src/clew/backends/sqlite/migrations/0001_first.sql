@@ -33,14 +33,17 @@ CREATE TABLE log (
     UNIQUE (partition, name)
 );
 
--- seat = log << 32 | position: a page is one run of the table, and the newest position is its last row.
+-- In the order of writing, whatever the log: a commit of many callers fills few pages of the file.
+-- seat = log << 32 | position: a page of a log is one run of the index, and the newest position is the run's last.
 CREATE TABLE entry (
-    seat        INTEGER PRIMARY KEY,
+    seat        INTEGER NOT NULL,
     log         INTEGER NOT NULL,
     id          BLOB    NOT NULL,  -- codec.pack_id
     envelope    BLOB    NOT NULL   -- codec.encode_entry
 );
-CREATE UNIQUE INDEX entry_id ON entry (log, id);
+CREATE UNIQUE INDEX entry_seat ON entry (seat);
+-- By id first: ids that clew makes are in order of time, so that those written together stand on one page.
+CREATE UNIQUE INDEX entry_id ON entry (id, log);
 
 -- Where a removed entry stood: its id stays a cursor until the log is trimmed past it.
 CREATE TABLE removed (
