@@ -73,7 +73,7 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
         try:
             return msgspec.json.decode(self.data)
         except msgspec.DecodeError as error:
-            raise UnreadableError(f"the data of the item {self.id!r}, of codec {self.codec!r}, is no JSON: read `data`") from error
+            raise UnreadableError(f"the data of the item {self.id!r}, of codec {self.codec!r}, is no JSON: use `data`") from error
 
 
 # -- changes: what a commit may hold --------------------------------------------------------------------------------
@@ -96,7 +96,7 @@ class PutDocument(msgspec.Struct, frozen=True):
 
     key: str
     data: bytes | None
-    when: bytes | None | Any_ = ANY
+    when: bytes | Any_ | None = ANY
 
 
 class Append(msgspec.Struct, frozen=True):
