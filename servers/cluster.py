@@ -115,6 +115,20 @@ class Cluster:
                     return next(node for node in self.nodes if node.port == port)
         raise RuntimeError(f"nobody serves slot {slot}")
 
+    def move_slot(self, key: str, target: Server) -> None:
+        """Move the slot of this key to another primary, as `redis-cli --cluster reshard` does."""
+        source = self.primary_of(key)
+        slot = int(str(source.call("CLUSTER", "KEYSLOT", key)))
+        source_id, target_id = str(source.call("CLUSTER", "MYID")), str(target.call("CLUSTER", "MYID"))
+        target.call("CLUSTER", "SETSLOT", slot, "IMPORTING", source_id)
+        source.call("CLUSTER", "SETSLOT", slot, "MIGRATING", target_id)
+        with source.control() as client:
+            while keys := client.execute_command("CLUSTER", "GETKEYSINSLOT", slot, 10):
+                for one in keys:
+                    client.execute_command("MIGRATE", "127.0.0.1", target.port, one, 0, 5000)
+        target.call("CLUSTER", "SETSLOT", slot, "NODE", target_id)
+        source.call("CLUSTER", "SETSLOT", slot, "NODE", target_id)
+
     def _any(self) -> Server:
         return next(node for node in self.nodes if node.process.pid)
 
