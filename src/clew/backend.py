@@ -57,8 +57,9 @@ class Backend(Protocol):
         before: int | str | None = None,
         limit: int = 100,
         newest_first: bool = False,
+        inclusive: bool = False,
     ) -> Page:
-        """Return the entries between two exclusive cursors, each a position or an entry's id.
+        """Return the entries between two cursors, each a position or an entry's id, exclusive unless `inclusive`.
 
         A position is valid as a cursor for ever. An id is valid while the log knows it, also after its removal:
         UnknownCursorError otherwise. An unknown log or partition is an empty page where no id is given.
@@ -66,6 +67,7 @@ class Backend(Protocol):
         Args:
             limit: from 1 to `limits.MAX_PAGE` entries.
             newest_first: which end to start from, and the order of the page.
+            inclusive: whether the entries that the cursors name belong to the page, where they are still there.
         """
         ...
 

@@ -70,6 +70,7 @@ class ReadVerbs(RedisBase):
         before: int | str | None = None,
         limit: int = 100,
         newest_first: bool = False,
+        inclusive: bool = False,
     ) -> Page:
         """See Backend.read."""
         check_limit(limit)
@@ -77,6 +78,8 @@ class ReadVerbs(RedisBase):
         keys = self._keys(partition)
         client = await self._client()
         low, high = await self._positions(client, partition, keys, log, after, before)
+        if inclusive:
+            low, high = max(low - 1, 0), min(high + 1, _FURTHEST)
         window = _Window(keys, log, low + 1, high - 1, newest_first, limit + 1)
         found: list[Entry] = []
         while True:
