@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -52,4 +53,17 @@ async def test_a_page_between_two_positions_holds_what_stands_there(url_of: Call
     await backend.commit(partition, [Truncate("items", 0)])
     live.clear()
     await check()
+    await backend.aclose()
+
+
+async def test_pages_that_are_read_at_once_after_a_trim_are_all_right(url_of: Callable[..., str]) -> None:
+    backend, partition = await open_backend(url_of("valkey-9.1")), fresh_partition()
+    await backend.commit(partition, [Append("items", make_entry(f"id{n}", b"")) for n in range(100)])
+    await backend.commit(partition, [Trim("items", 71)])
+    pages = await asyncio.gather(
+        *(backend.read(partition, "items", after=at - 1, before=at + 10, limit=10) for at in range(1, 101, 10))
+    )
+    assert [[entry.position for entry in page.entries] for page in pages] == [
+        [] if at < 71 else list(range(at, at + 10)) for at in range(1, 101, 10)
+    ]
     await backend.aclose()

@@ -130,7 +130,8 @@ class _Window:
         self._name, self._list, _ = keys.log(log)
         self._low, self._high, self._newest_first, self._size = low, high, newest_first, size
         self._base: int | None = None
-        self._asked = (0, 0)
+        self._asked = 0
+        self._believed = 1
 
     def payload(self) -> bytes:
         base = self._base if self._base is not None else _bases.get(self._list, 1)
@@ -146,16 +147,16 @@ class _Window:
         if start >= 0 > stop:
             # Below the base, as far as it is known: the head alone.
             start, stop = 1, 0
-        self._asked = (start, stop)
+        self._asked, self._believed = start, base
         head = pack("HMGET", self._meta, "g", b"b:" + self._name)
         return _MULTI + head + pack("LLEN", self._list) + pack("LRANGE", self._list, start, stop) + _EXEC
 
     def take(self, base: int, length: int, envelopes: list[Reply], found: list[Entry]) -> bool:
         """Add the slice's entries to `found`; tell whether another slice is needed to know the rest."""
-        believed = self._base if self._base is not None else _bases.get(self._list, 1)
         self._base = base
-        start, stop = self._asked
-        if start >= 0 and believed != base:
+        start = self._asked
+        # What was believed when it was asked: others read the same list meanwhile, and may have learned better.
+        if start >= 0 and self._believed != base:
             # The slice was cut at the wrong place: ask again, now that the base is known.
             _remember_base(self._list, base)
             return self._left(length)
