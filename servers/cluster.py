@@ -103,10 +103,11 @@ class Cluster:
             for node in running
         )
 
-    def primary_of(self, key: str) -> Server:
-        """Return the running server that serves this key now."""
-        slot = int(str(self._any().call("CLUSTER", "KEYSLOT", key)))
-        for line in _raw(self._any(), "NODES").splitlines():
+    def primary_of(self, key: str, *, besides: Server | None = None) -> Server:
+        """Return the server that serves this key now, as a running node other than `besides` says."""
+        asked = next(node for node in self.nodes if node.process.pid and node is not besides)
+        slot = int(str(asked.call("CLUSTER", "KEYSLOT", key)))
+        for line in _raw(asked, "NODES").splitlines():
             fields = line.split()
             for span in fields[8:]:
                 first, _, last = span.partition("-")
@@ -128,9 +129,6 @@ class Cluster:
                     client.execute_command("MIGRATE", "127.0.0.1", target.port, one, 0, 5000)
         target.call("CLUSTER", "SETSLOT", slot, "NODE", target_id)
         source.call("CLUSTER", "SETSLOT", slot, "NODE", target_id)
-
-    def _any(self) -> Server:
-        return next(node for node in self.nodes if node.process.pid)
 
     def stop(self) -> None:
         """Kill every node, and remove their folders."""

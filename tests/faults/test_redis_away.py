@@ -239,22 +239,6 @@ async def test_a_server_that_comes_back_empty_is_believed(serve: Callable[..., S
     assert (await backend.commit(partition, [Append(LOG, make_entry("w0.0", b"{}"))])).outcomes == (1,)
 
 
-async def test_a_cancelled_caller_never_tears_a_commit(serve: Callable[..., Server], open_store: Open) -> None:
-    server = serve()
-    backend, partition = await open_store(server.url), fresh_partition()
-    for number in range(200):
-        pair = [Append(LOG, make_entry(f"w0.{2 * number + n}", b"{}")) for n in range(2)]
-        call = asyncio.create_task(backend.commit(partition, pair))
-        for _ in range(number % 7):
-            await asyncio.sleep(0)
-        call.cancel()
-        await asyncio.gather(call, return_exceptions=True)
-    await backend.commit(partition, [PutDocument("end", b"1")])
-    numbers = [int(entry.id.partition(".")[2]) for entry in await read_all(backend, partition)]
-    assert len(numbers) % 2 == 0
-    assert all(second == first + 1 and first % 2 == 0 for first, second in zip(numbers[::2], numbers[1::2], strict=True))
-
-
 async def test_the_error_of_an_unreachable_server_holds_no_password() -> None:
     port = reserve()
     try:

@@ -54,6 +54,39 @@ async def test_a_primary_killed_behind_sentinel_takes_nothing_acknowledged_with_
     assert ledger.verify(await read_all(backend, partition)).clean
 
 
+async def test_a_primary_that_hangs_and_comes_back_behind_sentinel_is_not_believed(sentinel: Sentinel, open_store: Open) -> None:
+    backend, partition = await open_store(with_options(sentinel.url, replicas=1, timeout=1)), fresh_partition()
+
+    async def trouble(ledger: Ledger) -> None:
+        await ledger.grow(300)
+        old = sentinel.primary
+        old.pause()
+        await wait_until(lambda: sentinel.primary is not old, 20)
+        old.resume()
+        # Two primaries for a moment: only the new one may get a replica.
+        old.follow(sentinel.primary)
+        await ledger.grow(300)
+
+    ledger = await write_through(backend, partition, 50, trouble)
+    assert ledger.verify(await read_all(backend, partition)).clean
+
+
+async def test_a_primary_that_hangs_and_comes_back_in_a_cluster_is_not_believed(cluster: Cluster, open_store: Open) -> None:
+    backend, here = await open_store(with_options(cluster.url, replicas=1, timeout=1)), fresh_partition()
+
+    async def trouble(ledger: Ledger) -> None:
+        await ledger.grow(300)
+        old = _server_of(cluster, here)
+        old.pause()
+        await wait_until(lambda: cluster.primary_of(_key(here), besides=old) is not old, 20)
+        old.resume()
+        await ledger.grow(300)
+
+    ledger, beside = await _write_here_and_beside(cluster, backend, here, trouble)
+    assert ledger.verify(await read_all(backend, here)).clean
+    assert beside.clean
+
+
 async def test_a_primary_killed_in_a_cluster_takes_nothing_acknowledged_with_it(cluster: Cluster, open_store: Open) -> None:
     backend, here = await open_store(with_options(cluster.url, replicas=1, timeout=1)), fresh_partition()
 

@@ -44,27 +44,49 @@ async def test_an_acl_user_with_a_password_of_odd_characters_may_work(
     assert [entry.id for entry in (await backend.read(partition, LOG)).entries] == ["a"]
 
 
-@pytest.mark.parametrize(
-    "rule", ["-evalsha", "-lrange -lindex -getrange -hget -hmget -hgetall", "-@scripting", "-@write", "resetkeys ~other:*"]
-)
-async def test_a_user_who_may_not_do_what_clew_needs_is_denied(rule: str, serve: Callable[..., Server], open_store: Open) -> None:
-    server = serve(users=[f"alice on >hers ~* &* +@all {rule}"])
+@pytest.mark.parametrize("program", ["redis-6.2", "redis-8.2", "valkey-9.1"])
+@pytest.mark.parametrize("rule", ["-evalsha", "-script", "-@scripting", "-@write", "resetkeys ~other:*"])
+async def test_a_user_who_may_not_write_is_denied_and_nothing_is_written(
+    rule: str, program: str, serve: Callable[..., Server]
+) -> None:
+    server = serve(program, users=[f"alice on >hers ~* &* +@all {rule}"])
+    with pytest.raises(DeniedError) as caught:
+        await _use(server.url_for("alice", "hers"), fresh_partition())
+    assert "hers" not in str(caught.value)
+    assert server.call("DBSIZE") == 0
+
+
+@pytest.mark.parametrize("program", ["redis-6.2", "redis-8.2", "valkey-9.1"])
+@pytest.mark.parametrize("rule", ["-rpush", "-publish", "resetchannels"])
+async def test_a_user_who_may_not_run_a_command_inside_a_script_is_denied(
+    rule: str, program: str, serve: Callable[..., Server]
+) -> None:
+    # Redis does not undo what a script wrote before the command it may not run: hence the ACL line in the docs.
+    server = serve(program, users=[f"alice on >hers ~* &* +@all {rule}"])
+    with pytest.raises(DeniedError):
+        await _use(server.url_for("alice", "hers"), fresh_partition())
+
+
+@pytest.mark.parametrize("program", ["redis-6.2", "redis-8.2", "valkey-9.1"])
+@pytest.mark.parametrize("rule", ["-lrange", "-hmget -hget -hgetall", "-subscribe"])
+async def test_a_user_who_may_not_read_is_denied(rule: str, program: str, serve: Callable[..., Server], open_store: Open) -> None:
+    server = serve(program, users=[f"alice on >hers ~* &* +@all {rule}"])
     partition = fresh_partition()
-    admin = await open_store(server.url)
-    await admin.commit(partition, [PutDocument("a", b"1"), *APPEND])
+    await (await open_store(server.url)).commit(partition, APPEND)
     with pytest.raises(DeniedError):
         await _use(server.url_for("alice", "hers"), partition)
-    if "get" not in rule:
-        assert await admin.revision(partition) == 1
 
 
 async def _use(url: str, partition: Partition) -> None:
     """Write and read."""
-    backend = await open_backend(url)
+    backend = await open_backend(url + "?timeout=2")
     try:
+        await backend.commit(partition, APPEND)
         await backend.commit(partition, [PutDocument("a", b"2")])
         await backend.read(partition, LOG)
         await backend.fetch(partition)
+        async for _ in backend.follow(partition, LOG):
+            break
     finally:
         await backend.aclose()
 

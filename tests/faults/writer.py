@@ -1,8 +1,8 @@
 """A process of many concurrent appenders that says on its standard output what was acknowledged, to be killed at any time.
 
-Run as `python -m tests.faults.writer URL OWNER NAME TASKS PARENT_PID`. For each line on its standard input, a mark, it forks such a
-process (which spares the start of an interpreter), says `pid NUMBER`, then what that one acknowledges, each an id and its
-position, and `end` when it is gone.
+Run as `python -m tests.faults.writer URL OWNER NAME TASKS PARENT_PID`. For each line on its standard input, a mark, it forks
+such a process (which spares the start of an interpreter), says `pid NUMBER`, then what that one acknowledges, each an id and
+its position, and `end` when it is gone.
 """
 
 from __future__ import annotations

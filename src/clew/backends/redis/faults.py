@@ -12,7 +12,7 @@ from redis import exceptions as redis_errors
 from ...errors import ClewError, DeniedError, FullError, InvalidError, UnavailableError, UnsupportedError
 
 _REFUSED_FOR_NOW: Final = ("TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "LOADING", "NOREPLICAS", "READONLY", "BUSY ", "UNBLOCKED")
-_DENIED: Final = ("NOAUTH", "WRONGPASS", "NOPERM", "ACL failure in script")
+_DENIED: Final = ("NOAUTH", "WRONGPASS", "NOPERM", "ACL failure in script", "The user executing the script can't")
 _FULL: Final = ("OOM", "MISCONF")
 
 

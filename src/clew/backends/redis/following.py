@@ -18,6 +18,7 @@ from ...errors import UnavailableError
 from ...limits import MAX_PAGE
 from ...records import Entry, Partition
 from .client import Client
+from .faults import is_denied, translate
 from .reading import ReadVerbs
 from .trips import pack
 
@@ -84,6 +85,7 @@ class Hub:
         self._bells: dict[bytes, set[Bell]] = {}
         self._confirmed: set[bytes] = set()
         self._moved = asyncio.Event()
+        self._refusal: BaseException | None = None
         self._connection: AbstractConnection | None = None
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -113,11 +115,14 @@ class Hub:
 
         Raises:
             UnavailableError: it did not within `timeout` seconds.
+            DeniedError: this user may not subscribe.
         """
         channel = next(channel for channel, bells in self._bells.items() if bell in bells)
         try:
             async with asyncio.timeout(timeout):
                 while channel not in self._confirmed:
+                    if self._refusal is not None:
+                        raise translate(self._refusal, self._client.place)
                     self._moved.clear()
                     await self._moved.wait()
         except TimeoutError as error:
@@ -167,14 +172,16 @@ class Hub:
                 self._connection = connection
                 if self._bells:
                     await self._send(connection, "SUBSCRIBE", *self._bells)
-                attempt = 0
                 while True:
                     self._hear(await connection.read_response())
+                    attempt = 0
             except asyncio.CancelledError:
                 raise
-            except Exception:
+            except Exception as error:
                 # Whatever broke it (redis-py raises several kinds here), the cure is a new connection.
-                attempt += 1
+                attempt = min(attempt + 1, 6)
+                self._refusal = error if is_denied(error) else None
+                self._moved.set()
             finally:
                 self._connection = None
                 self._confirmed.clear()
@@ -188,6 +195,7 @@ class Hub:
         kind, channel = message[0], message[1]
         if kind == b"subscribe":
             self._confirmed.add(channel)
+            self._refusal = None
             self._moved.set()
         for bell in self._bells.get(channel, ()):
             bell.rung.set()
