@@ -110,7 +110,9 @@ class SqliteBackend:
         check_cursor(after)
         check_cursor(before)
         check_limit(limit)
-        return await self._engine.read(lambda unit: reading.read_page(unit, partition, log, after, before, limit, newest_first, inclusive))
+        return await self._engine.read(
+            lambda unit: reading.read_page(unit, partition, log, after, before, limit, newest_first, inclusive)
+        )
 
     def follow(self, partition: Partition, log: str, *, after: int | str | None = None) -> AsyncIterator[Entry]:
         """See Backend.follow."""

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 from urllib.parse import quote
 
@@ -36,26 +36,13 @@ def open_writer(address: Address, migrations: Sequence[str] | None = None) -> sq
         raise UnsupportedError(f"SQLite {sqlite3.sqlite_version} is too old: clew needs 3.24 or newer")
     if address.path is not None:
         _prepare_file(address.path)
-    try:
-        db = _connect(address)
-        try:
-            _prepare_schema(db, address, known_migrations() if migrations is None else migrations)
-        except BaseException:
-            db.close()
-            raise
-    except sqlite3.Error as e:
-        raise translate(e, address) from e
-    return db
+    scripts = known_migrations() if migrations is None else migrations
+    return _connect(address, lambda db: _prepare_schema(db, address, scripts))
 
 
 def open_reader(address: Address) -> sqlite3.Connection:
     """Return a connection that cannot write, to a file that `open_writer` has opened."""
-    try:
-        db = _connect(address)
-        db.execute("PRAGMA query_only = ON")
-    except sqlite3.Error as e:
-        raise translate(e, address) from e
-    return db
+    return _connect(address, lambda db: db.execute("PRAGMA query_only = ON"))
 
 
 def _prepare_file(path: str) -> None:
@@ -78,11 +65,19 @@ def _prepare_file(path: str) -> None:
         raise FullError(f"{path} cannot be made: {e.strerror}") from e
 
 
-def _connect(address: Address) -> sqlite3.Connection:
+def _connect(address: Address, prepare: Callable[[sqlite3.Connection], object]) -> sqlite3.Connection:
     name = ":memory:" if address.path is None else f"file:{quote(address.path)}?mode=rw"
-    db = sqlite3.connect(name, timeout=address.timeout_s, isolation_level=None, uri=address.path is not None)
-    db.execute("PRAGMA trusted_schema = OFF")
-    db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    try:
+        db = sqlite3.connect(name, timeout=address.timeout_s, isolation_level=None, uri=address.path is not None)
+        try:
+            db.execute("PRAGMA trusted_schema = OFF")
+            db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+            prepare(db)
+        except BaseException:
+            db.close()
+            raise
+    except sqlite3.Error as e:
+        raise translate(e, address) from e
     return db
 
 
