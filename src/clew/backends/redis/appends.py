@@ -59,7 +59,7 @@ class AppendRequest(Request):
             at = hash_ & (2 * low - 1)
             bucket = b"%d" % (at if at < buckets else hash_ & (low - 1))
             self._parts.append(
-                b"$8\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
+                b"$6\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
                 % (digest, len(key), key, len(envelope), envelope, len(bucket), bucket)
             )
         self._callers.append((future, len(changes)))

@@ -23,7 +23,7 @@ local as_guessed = tonumber(ARGV[10]) == count
 
 local function library()
     --include ids
-    return find_in, grow, bucket_of
+    return find_in, grow, bucket_of, without
 end
 
 local total, different, fields = (#ARGV - 10) / 4, 0, {}
@@ -56,8 +56,8 @@ for i = 1, total do
         if live then answer[4 + i] = -position
         elseif position then
             -- Removed before: its old record makes way.
-            local old = string.find(records, digest .. struct.pack('>I4', position), 1, true)
-            records = string.sub(records, 1, old - 1) .. string.sub(records, old + 12)
+            local _, _, _, without = library()
+            records = without(records, digest, position)
         end
     end
     if not live then
@@ -86,7 +86,7 @@ if next_position > first then
     redis.call('RPUSH', list, unpack(envelopes))
     if head[7] then redis.call('HSET', meta, 'r', revision, 'u', ms, ARGV[5], next_position)
     else redis.call('HSET', meta, 'r', revision, 'u', ms, ARGV[5], next_position, 'l', head[3] and head[3] .. ' ' .. ARGV[4] or ARGV[4]) end
-    if count * 32 < next_position then
+    if count * 12 < next_position then
         local log = {ids = ids, count = count, next = next_position}
         local _, grow = library()
         grow(log)

@@ -1,9 +1,10 @@
 -- Shared by the scripts that look entries up by id; taken in by `--include ids`. Not a script of its own.
 --
--- ids:<log> is a hash of buckets: bucket number -> packed records of 12 bytes, an 8-byte digest of the id and its position.
+-- ids:<log> is a hash of buckets: bucket number -> packed records of 10 bytes, 6 of the id's digest and its position.
 -- It grows by linear hashing, a bucket at a time, so that a record costs about 17 bytes at any length where a plain hash
--- field costs 60 to 70. A hit is proved against the envelope's own id, since digests may meet.
-local LOAD = 32
+-- field costs 60 to 70. Buckets are small, since Lua copies each one it touches. A hit is proved against the envelope's own id, since digests may meet.
+local LOAD = 12
+local RECORD = 10
 local HOLE = '\192'
 
 local function power_below(n)
@@ -29,8 +30,8 @@ local function find_in(packed, list, base, digest, key, first, fresh)
     while true do
         local at = string.find(packed, digest, from, true)
         if not at then return removed, false end
-        if (at - 1) % 12 == 0 then
-            local position = struct.unpack('>I4', packed, at + 8)
+        if (at - 1) % RECORD == 0 then
+            local position = struct.unpack('>I4', packed, at + 6)
             local envelope
             if first and position >= first then envelope = fresh[position - first + 1]
             elseif position >= base then envelope = redis.call('LINDEX', list, position - base) end
@@ -39,6 +40,15 @@ local function find_in(packed, list, base, digest, key, first, fresh)
         end
         from = at + 1
     end
+end
+
+-- The bucket without the record of this id at this position.
+local function without(packed, digest, position)
+    local record = digest .. struct.pack('>I4', position)
+    local at = string.find(packed, record, 1, true)
+    while at and (at - 1) % RECORD ~= 0 do at = string.find(packed, record, at + 1, true) end
+    if not at then return packed end
+    return string.sub(packed, 1, at - 1) .. string.sub(packed, at + RECORD)
 end
 
 local function find(log, digest, key)
@@ -54,8 +64,8 @@ local function split(log)
     log.count = log.count + 1
     if not packed then return end
     local stay, move = {}, {}
-    for at = 1, #packed, 12 do
-        local record = string.sub(packed, at, at + 11)
+    for at = 1, #packed, RECORD do
+        local record = string.sub(packed, at, at + RECORD - 1)
         local target = bucket_of(record, log.count) == source and stay or move
         target[#target + 1] = record
     end

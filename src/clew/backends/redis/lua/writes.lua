@@ -5,10 +5,7 @@ local function forget(log, digest, position)
     local bucket = bucket_of(digest, log.count)
     local packed = redis.call('HGET', log.ids, bucket)
     if not packed then return end
-    local at = string.find(packed, digest .. struct.pack('>I4', position), 1, true)
-    while at and (at - 1) % 12 ~= 0 do at = string.find(packed, digest .. struct.pack('>I4', position), at + 1, true) end
-    if not at then return end
-    packed = string.sub(packed, 1, at - 1) .. string.sub(packed, at + 12)
+    packed = without(packed, digest, position)
     if packed == '' then redis.call('HDEL', log.ids, bucket) else redis.call('HSET', log.ids, bucket, packed) end
 end
 
@@ -29,7 +26,7 @@ local function digest_of(envelope)
     if kind == 196 then key = string.sub(envelope, 5, 4 + string.byte(envelope, 4))
     elseif kind == 197 then key = string.sub(envelope, 6, 5 + string.byte(envelope, 4) * 256 + string.byte(envelope, 5))
     else return nil end
-    return string.sub(redis.sha1hex(key), 1, 16)
+    return string.sub(redis.sha1hex(key), 1, 12)
 end
 
 local function from_hex(hex)
