@@ -18,7 +18,12 @@ import pytest
 import clew
 
 TOP = Path(__file__).resolve().parent.parent
-PAGES = [TOP / "README.md", TOP / "CONTRIBUTING.md", TOP / "SECURITY.md", *sorted((TOP / "docs").rglob("*.md"))]
+DECISIONS = TOP / "docs/decisions"
+"""They tell what was decided on a day, and are not kept up."""
+PAGES = [
+    *(TOP / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md")),
+    *(page for page in sorted((TOP / "docs").rglob("*.md")) if DECISIONS not in page.parents),
+]
 EXAMPLES = sorted((TOP / "examples").glob("*.py"))
 COMMANDS = ("pip install uv && uv run clew chat", "pip install uv && uv run pytest")
 

@@ -70,7 +70,8 @@ def blocking(extra: str, code: str) -> str:
 def test_the_core_imports_the_standard_library_and_msgspec() -> None:
     done = run(CORE.replace("{SHIPPED_APART}", "{'clew.testing'}"))
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["clew", "msgspec"]
+    # Where typing_extensions is installed, msgspec looks into it.
+    assert set(done.stdout.split()) - {"typing_extensions"} == {"clew", "msgspec"}
 
 
 @pytest.mark.parametrize("extra", NEEDED_BY)
