@@ -1,0 +1,73 @@
+"""One durable store for the conversations of AI agents: threads and their items, on Redis, Valkey or embedded SQLite.
+
+Importing this brings the standard library and msgspec, nothing else.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .errors import (
+    AlreadyExistsError,
+    ClewError,
+    ClosedError,
+    ConflictError,
+    DeniedError,
+    FullError,
+    GoneError,
+    InvalidError,
+    MissingExtraError,
+    NotFoundError,
+    NotReplicatedError,
+    UnavailableError,
+    UnknownCursorError,
+    UnreadableError,
+    UnsupportedError,
+)
+from .model import Appended, Item, NewItem, Page, Ref, Resolved, Thread, ThreadKey, Value
+from .store import Store, connect, safe_cut
+
+if TYPE_CHECKING:
+    __version__: str
+
+__all__ = [
+    "AlreadyExistsError",
+    "Appended",
+    "ClewError",
+    "ClosedError",
+    "ConflictError",
+    "DeniedError",
+    "FullError",
+    "GoneError",
+    "InvalidError",
+    "Item",
+    "MissingExtraError",
+    "NewItem",
+    "NotFoundError",
+    "NotReplicatedError",
+    "Page",
+    "Ref",
+    "Resolved",
+    "Store",
+    "Thread",
+    "ThreadKey",
+    "UnavailableError",
+    "UnknownCursorError",
+    "UnreadableError",
+    "UnsupportedError",
+    "Value",
+    "__version__",
+    "connect",
+    "safe_cut",
+]
+
+_PACKAGE: Final = "clew"
+
+
+def __getattr__(name: str) -> str:
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # Read when asked for: it costs more than all the rest of the import.
+    from importlib.metadata import version
+
+    return version(_PACKAGE)

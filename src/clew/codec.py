@@ -22,7 +22,7 @@ from .records import FORMAT, Entry
 HOLE = b"\xc0"
 """MessagePack's nil: what an ordered list of envelopes holds at the position of a removed entry."""
 
-_HEX_ID = re.compile(r"[0-9a-f]{32}")
+_is_hex = re.compile(r"[0-9a-f]{32}").fullmatch
 _set = msgspec.structs.force_setattr
 _encode = msgspec.msgpack.Encoder().encode
 _decode_one = msgspec.msgpack.Decoder(Entry).decode
@@ -36,7 +36,7 @@ def pack_id(id: str) -> bytes:
 
     The mark is 0xFF, which no UTF-8 holds, once or twice, so that no text is stored as 16 bytes.
     """
-    if len(id) == 32 and _HEX_ID.fullmatch(id):
+    if len(id) == 32 and _is_hex(id):
         return bytes.fromhex(id)
     text = id.encode() + b"\xff"
     return text if len(text) != 16 else text + b"\xff"
@@ -60,10 +60,12 @@ def make_entry(
 
 
 def encode_entry(entry: Entry) -> bytes:
-    """Return the stored envelope of an entry."""
+    """Return the stored envelope of an entry; for an unreadable one, the record as it was found."""
     tail = (entry.kind, entry.codec, entry.author, entry.parent, entry.status, entry.links)
     if tail == _DEFAULTS:
         return _encode((entry.format, entry.key, entry.created_ms, entry.data))
+    if entry.unreadable is not None:
+        return entry.data
     keep = 6
     while keep and tail[keep - 1] == _DEFAULTS[keep - 1]:
         keep -= 1

@@ -5,6 +5,7 @@ Every limit is enforced in one place, here, and is the same on every backend.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -23,6 +24,14 @@ MAX_PAGE: Final = 1_000
 """Entries, threads or values in one page."""
 MAX_VALUE_KEY_BYTES: Final = 4_096
 """Bytes of UTF-8 in the literal key of a value."""
+MAX_TITLE_BYTES: Final = 4_096
+"""Bytes of UTF-8 in a thread's title."""
+MAX_FIELDS: Final = 1_000
+"""Fields of a thread's metadata that are written at once."""
+MAX_FIELD_BYTES: Final = 64 * 1024
+"""Bytes of JSON in one field of a thread's metadata, which every page of a listing reads."""
+MAX_DEPTH: Final = 100
+"""How deep lists and objects may be nested in JSON that clew encodes."""
 MAX_TTL_MS: Final = 100 * 366 * 24 * 3600 * 1000
 """A hundred years, in milliseconds."""
 ONCE_REMEMBERED: Final = 1_000
@@ -78,6 +87,37 @@ def check_data(data: bytes, what: str) -> int:
     return len(data)
 
 
+def check_json(value: object, what: str, *, depth: int = MAX_DEPTH) -> None:
+    """Raise InvalidError unless `value` is JSON: None, a bool, a finite number, a string, or a list or dict of them."""
+    kind = type(value)
+    if value is None or kind is bool:
+        return
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError as e:
+            raise InvalidError(f"{what} holds a lone surrogate, which is not valid Unicode") from e
+    elif isinstance(value, int):
+        if value.bit_length() > 4096:
+            raise InvalidError(f"{what} holds a whole number of {value.bit_length():,} bits: write it as a string")
+    elif isinstance(value, float):
+        if not math.isfinite(value):
+            raise InvalidError(f"{what} holds {value}, which JSON cannot say: leave it out, or use None")
+    elif depth == 0:
+        raise InvalidError(f"{what} is nested deeper than {MAX_DEPTH} levels, or holds itself")
+    elif isinstance(value, list | tuple):
+        for each in value:
+            check_json(each, what, depth=depth - 1)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            if not isinstance(key, str):
+                raise InvalidError(f"{what} has the key {key!r}: a JSON object has strings for keys")
+            check_json(key, what)
+            check_json(each, what, depth=depth - 1)
+    else:
+        raise InvalidError(f"{what} holds a {kind.__name__}, which is not JSON: turn it into strings, numbers, lists and dicts")
+
+
 def check_appends(changes: Sequence[Append]) -> None:
     """Raise InvalidError as `check_changes` would, for some appends to one log whose name is known to be good."""
     total = 0
@@ -86,7 +126,7 @@ def check_appends(changes: Sequence[Append]) -> None:
         # The stored form of an id ends in one or two marks; only that of a long one is worth a closer look.
         if not 1 < len(change.entry.key) < MAX_ID_BYTES:
             check_id(change.entry.id, "an item's id")
-    if len(changes) > 1 and len({change.entry.key for change in changes}) < len(changes) or total > MAX_COMMIT_BYTES:
+    if (len(changes) > 1 and len({change.entry.key for change in changes}) < len(changes)) or total > MAX_COMMIT_BYTES:
         check_changes(changes)
 
 

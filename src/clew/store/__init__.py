@@ -1,0 +1,101 @@
+"""The domain verbs, written once above the waist: threads, items, routes, values. Nothing here knows an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from types import TracebackType
+from typing import Any
+
+from ..backend import Backend
+from ..errors import ClosedError, InvalidError
+from ..schemes import open_backend
+from ..settings import Settings
+from .items import Items
+from .routes import Routes
+from .threads import Threads
+from .trimming import safe_cut
+from .values import Values
+
+__all__ = ["Connecting", "Items", "Routes", "Store", "Threads", "Values", "connect", "safe_cut"]
+
+
+class Store:
+    """The verbs for threads, items, routes and values, on one backend. Made by `connect`; safe to share by all tasks.
+
+    Attributes:
+        threads: the verbs for whole threads.
+        items: the verbs for what is in them.
+        backend: what speaks to the database.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        """Stand on an open backend, which `aclose` closes."""
+        self.backend = backend
+        self.threads = Threads(backend)
+        self.items = Items(backend)
+
+    def routes(self, prefix: str) -> Routes:
+        """Return the verbs for the routes under a literal prefix, as `bot:conv:`, which is not empty."""
+        return Routes(self.backend, prefix)
+
+    def values(self, prefix: str = "") -> Values:
+        """Return the verbs for the values under a literal prefix."""
+        return Values(self.backend, prefix)
+
+    async def aclose(self) -> None:
+        """Finish what was sent and close the backend. Later calls raise ClosedError; a second close does nothing."""
+        await self.backend.aclose()
+
+    async def __aenter__(self) -> Store:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.aclose()
+
+
+class Connecting:
+    """A store on its way: `async with` it, or `await` it and close the store yourself. Nothing is opened before."""
+
+    def __init__(self, url: str | None) -> None:
+        self._url = url
+        self._store: Store | None = None
+
+    def __await__(self) -> Generator[Any, None, Store]:
+        return self._open().__await__()
+
+    async def __aenter__(self) -> Store:
+        if self._store is not None:
+            raise InvalidError("this connection is in use: call clew.connect again for another one")
+        self._store = await self._open()
+        return self._store
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        store, self._store = self._store, None
+        if store is None:
+            raise ClosedError("this connection is closed already")
+        await store.aclose()
+
+    async def _open(self) -> Store:
+        url = self._url
+        if url is None:
+            settings = Settings.from_env()
+            settings.make_folder()
+            url = settings.url
+        return Store(await open_backend(url))
+
+
+def connect(url: str | None = None) -> Connecting:
+    """Open the store that a URL names, and prove that it answers: `async with connect(url) as store:`, or `await connect(url)`.
+
+    Args:
+        url: `sqlite:///file.db`, `redis://host:6379/0`, `memory://` or another that `clew.schemes.SCHEMES` lists; None for the
+            one that the environment names (`clew.settings`), or else an embedded file in the user's data folder.
+
+    Raises:
+        InvalidError: an unknown scheme, a bad option or setting.
+        MissingExtraError: the scheme needs an extra that is not installed.
+        UnavailableError, DeniedError, UnsupportedError: the store does not answer, or cannot be used.
+    """
+    if url is not None and not isinstance(url, str):
+        raise InvalidError(f"a store's URL must be a string, not {type(url).__name__}")
+    return Connecting(url)

@@ -1,0 +1,121 @@
+"""Appending: one call where the thread is there, and the thread made in the same commit where the caller asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from ..backend import Backend
+from ..errors import ConflictError, GoneError, InvalidError, NotFoundError
+from ..model import JSON, Appended, NewItem
+from ..records import PRESENT, Append, Change, Commit, Partition, Trim
+from .checks import LOG, check_expect, conflict_of, no_thread
+from .entries import make_appends
+from .finding import MAX_POSITION
+from .threads import make_header
+
+ATTEMPTS: Final = 20
+"""How often a thread that comes and goes meanwhile is tried again."""
+
+
+async def commit(
+    backend: Backend, partition: Partition, changes: Sequence[Change], *, once: str | None = None, expect: int | None = None
+) -> Commit:
+    """Commit to a thread that must be there, and note the write in its owner's listing.
+
+    Raises:
+        NotFoundError, GoneError: there is no such thread.
+        ConflictError: it is at another revision than `expect`, or a change met something else than it expected.
+    """
+    try:
+        return await backend.commit(partition, changes, expect=PRESENT if expect is None else expect, once=once, listed=True)
+    except ConflictError as e:
+        raise conflict_of(e, partition) from e
+
+
+async def append(
+    backend: Backend,
+    partition: Partition,
+    items: NewItem | Sequence[NewItem],
+    *,
+    once: str | None,
+    expect: int | None,
+    create: bool,
+    title: str | None,
+    metadata: Mapping[str, JSON] | None,
+    trim_before: int | None,
+) -> Appended:
+    """See Items.append."""
+    check_expect(expect)
+    if not create:
+        if title is not None or metadata is not None:
+            raise InvalidError("title and metadata go with create=True: threads.update changes those of a thread that is there")
+        if expect == 0:
+            raise InvalidError("expect=0 means a thread that is not there yet: pass create=True as well")
+    cut = [] if trim_before is None else [Trim(LOG, _check_position(trim_before))]
+    appends = make_appends(items, partition, once)
+    # The cut comes first, so that what is appended here is never cut off.
+    changes: Sequence[Change] = [*cut, *appends] if cut else appends
+    if create:
+        done = await _append_or_create(backend, partition, changes, make_header(title, metadata), once, expect)
+    elif changes:
+        done = await commit(backend, partition, changes, once=once, expect=expect)
+    else:
+        done = await _append_nothing(backend, partition, expect)
+    return _describe(appends, done, len(cut))
+
+
+async def _append_or_create(
+    backend: Backend,
+    partition: Partition,
+    changes: Sequence[Change],
+    header: Sequence[Change],
+    once: str | None,
+    expect: int | None,
+) -> Commit:
+    """Append where the thread is, which is the common case and one call; make it where it is not.
+
+    The header comes last: the outcomes of the appends stand in the same place, whichever call made them.
+    """
+    for _ in range(ATTEMPTS):
+        if expect != 0:
+            try:
+                return await commit(backend, partition, changes, once=once, expect=expect)
+            except GoneError:
+                raise
+            except NotFoundError:
+                if expect is not None:
+                    raise
+        try:
+            return await backend.commit(partition, [*changes, *header], expect=0, once=once, listed=True)
+        except ConflictError:
+            # Another caller made it between the two: it is there now.
+            if expect == 0:
+                raise
+    raise ConflictError(f"the thread {partition.name!r} comes and goes: try again")
+
+
+async def _append_nothing(backend: Backend, partition: Partition, expect: int | None) -> Commit:
+    revision = await backend.revision(partition)
+    if revision == 0:
+        raise no_thread(partition)
+    if expect is not None and expect != revision:
+        raise ConflictError(
+            f"{partition.name!r} is at revision {revision}, not {expect}: read it again", expected=expect, actual=revision
+        )
+    return Commit(revision, 0)
+
+
+def _describe(appends: Sequence[Append], done: Commit, skip: int) -> Appended:
+    outcomes = done.outcomes[skip : skip + len(appends)]
+    if len(outcomes) < len(appends):
+        raise InvalidError("this once token was used for another call before: give each call a token of its own")
+    ids = tuple([change.entry.id for change in appends])
+    duplicates = frozenset(id for id, outcome in zip(ids, outcomes, strict=True) if outcome < 0)
+    return Appended(ids, tuple([abs(outcome) for outcome in outcomes]), duplicates, done.revision, done.replayed)
+
+
+def _check_position(position: int) -> int:
+    if isinstance(position, bool) or not isinstance(position, int) or not 1 <= position <= MAX_POSITION:
+        raise InvalidError(f"trim_before must be a position of at least 1, not {position!r}")
+    return position

@@ -1,0 +1,93 @@
+"""From NewItem to what is stored: every field checked, every id given or made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Final
+
+from ..codec import make_entry
+from ..errors import InvalidError
+from ..ids import new_id
+from ..limits import MAX_CHANGES, check_id
+from ..model import NewItem
+from ..records import Append, Partition
+from .checks import LOG
+
+MAX_CREATED_MS: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999, the latest that a datetime can say."""
+MAX_LINKS: Final = 1_000
+
+
+def make_appends(items: NewItem | Sequence[NewItem], partition: Partition, once: str | None) -> list[Append]:
+    """Return the changes that append these items.
+
+    With a `once` token, an id that is not given is made from the token, so that a repeated call means the same items.
+
+    Raises:
+        InvalidError: something that is no NewItem, or a field of the wrong kind or size.
+    """
+    batch = [items] if isinstance(items, NewItem) else items
+    if not isinstance(batch, Sequence) or isinstance(batch, str | bytes):
+        raise InvalidError(f"items must be a NewItem or a sequence of them, not {type(items).__name__}")
+    if len(batch) > MAX_CHANGES:
+        raise InvalidError(f"{len(batch):,} items are too many for one append: at most {MAX_CHANGES:,} are allowed, so split it")
+    appends = []
+    for index, item in enumerate(batch):
+        if not isinstance(item, NewItem):
+            raise InvalidError(f"items[{index}] must be a NewItem, not {type(item).__name__}: wrap bytes in clew.NewItem(data)")
+        id = item.id
+        if id is None:
+            id = new_id() if once is None else _derive_id(partition, once, index)
+        else:
+            check_id(id, "an item's id")
+        if not isinstance(item.data, bytes):
+            raise InvalidError(f"an item's data must be bytes, not {type(item.data).__name__}: use clew.NewItem.json for JSON")
+        check_words(item.kind, item.codec, item.author, item.parent, item.status, item.links)
+        if item.created_ms is not None:
+            _check_created(item.created_ms)
+        entry = make_entry(
+            id,
+            item.data,
+            kind=item.kind,
+            codec=item.codec,
+            author=item.author,
+            parent=item.parent,
+            status=item.status,
+            links=item.links,
+            created_ms=item.created_ms,
+        )
+        appends.append(Append(LOG, entry))
+    return appends
+
+
+def check_words(kind: str, codec: str, author: str | None, parent: str | None, status: str | None, links: Sequence[str]) -> None:
+    """Raise InvalidError where one of the words that describe an item is none."""
+    if kind != "message":
+        check_id(kind, "an item's kind")
+    if codec != "json":
+        check_id(codec, "an item's codec")
+    if author is not None:
+        check_id(author, "an item's author")
+    if parent is not None:
+        check_id(parent, "an item's parent")
+    if status is not None:
+        check_id(status, "an item's status")
+    if links != ():
+        if isinstance(links, str | bytes) or not isinstance(links, Sequence):
+            raise InvalidError(f"an item's links must be a sequence of ids, not {type(links).__name__}: write links=['call-1']")
+        if len(links) > MAX_LINKS:
+            raise InvalidError(f"an item has {len(links):,} links: at most {MAX_LINKS:,} are allowed")
+        for link in links:
+            check_id(link, "a link")
+
+
+def _check_created(ms: int) -> None:
+    if isinstance(ms, bool) or not isinstance(ms, int) or not 0 <= ms <= MAX_CREATED_MS:
+        raise InvalidError(f"created_ms must be milliseconds since 1970, as a whole number up to the year 9999, not {ms!r}")
+
+
+def _derive_id(partition: Partition, once: str, index: int) -> str:
+    check_id(once, "the once token")
+    text = repr((*partition, once, index)).encode()
+    return blake2b(text, digest_size=16, person=b"clew once").hexdigest()

@@ -1,0 +1,193 @@
+"""Threads: made, found, listed, renamed, left to expire, deleted. Their items are in `items.py`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from ..backend import Backend
+from ..errors import AlreadyExistsError, ConflictError, GoneError, InvalidError
+from ..ids import new_thread_id
+from ..limits import MAX_PAGE, check_id, check_limit
+from ..model import JSON, Page, Ref, Thread, ThreadKey
+from ..records import PRESENT, Change, Listed, Partition, PutDocument, Snapshot
+from .checks import THREAD, UNSET, Unset, check_expect, conflict_of, need_expiry, need_listing, no_thread, partition_of, ttl_ms_of
+from .headers import make_thread, put_header, put_metadata, put_title
+
+_NEWEST_US: Final = 1 << 62
+
+
+class Threads:
+    """The verbs for whole threads, on one backend. Made by `Store`."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def create(
+        self,
+        owner: str,
+        *,
+        id: str | None = None,
+        title: str | None = None,
+        metadata: Mapping[str, JSON] | None = None,
+        ttl: float | None = None,
+        sliding: bool = True,
+    ) -> Thread:
+        """Make a thread, where the owner has none with this id.
+
+        Args:
+            owner: whose it is; at most `limits.MAX_ID_BYTES` bytes.
+            id: its id; made, with 128 random and time-ordered bits, for None.
+            title: for people; at most `limits.MAX_TITLE_BYTES` bytes.
+            metadata: JSON values by field; a field that is None is left out.
+            ttl: seconds until it vanishes; None keeps it. Set right after the thread is made, by a call of its own.
+            sliding: whether each write starts the time anew.
+
+        Raises:
+            AlreadyExistsError: the owner has a thread with this id.
+            GoneError: there was one, and its tombstone still stands.
+            InvalidError: a bad name, title, field or time.
+        """
+        partition = partition_of(Ref(owner, new_thread_id() if id is None else id))
+        changes = make_header(title, metadata)
+        expiry = None if ttl is None else need_expiry(self._backend)
+        ttl_ms = 0 if ttl is None else ttl_ms_of(ttl)
+        try:
+            done = await self._backend.commit(partition, changes, expect=0, listed=True)
+        except ConflictError as e:
+            raise AlreadyExistsError(f"the owner has a thread {partition.name!r} already", expected=0, actual=e.actual) from e
+        if expiry is not None:
+            await expiry.expire(partition, ttl_ms, kind="sliding" if sliding else "fixed")
+            return await self.get(Ref(*partition))
+        documents = {c.key: c.data for c in changes if c.data is not None}
+        thread = make_thread(partition, Snapshot(done.revision, done.committed_ms, done.committed_ms, None, documents))
+        assert thread is not None, "its header is among the changes"
+        return thread
+
+    async def get(self, thread: ThreadKey) -> Thread:
+        """Return a thread as it is now.
+
+        Raises:
+            NotFoundError: the owner has no such thread (another owner's is not found either).
+            GoneError: it was deleted.
+            UnreadableError: its header is damaged or of a newer format.
+        """
+        partition = partition_of(thread)
+        found = make_thread(partition, await self._backend.fetch(partition))
+        if found is None:
+            raise no_thread(partition)
+        return found
+
+    async def list(self, owner: str, *, limit: int = 20, cursor: str | None = None) -> Page[Thread]:
+        """Return an owner's threads, the newest write first; an owner nobody knows has none.
+
+        A thread that is deleted while the page is read is left out, so that a page may be shorter than its limit.
+
+        Args:
+            limit: from 1 to `limits.MAX_PAGE`.
+            cursor: a page's `cursor`, to go on after it.
+
+        Raises:
+            UnsupportedError: the store keeps no listing.
+            InvalidError: a cursor that no page gave.
+        """
+        check_id(owner, "the owner")
+        check_limit(limit)
+        before = None if cursor is None else _read_cursor(cursor)
+        listing = need_listing(self._backend)
+        # One more than asked for tells whether more follow.
+        lines = await listing.list(owner, limit=min(limit + 1, MAX_PAGE), before=before)
+        has_more = len(lines) > limit or len(lines) == MAX_PAGE
+        lines = lines[:limit]
+        found = await asyncio.gather(*(self._fetch_listed(Partition(owner, line.name)) for line in lines))
+        return Page([thread for thread in found if thread is not None], has_more, _write_cursor(lines[-1]) if lines else None)
+
+    async def update(
+        self,
+        thread: ThreadKey,
+        *,
+        title: str | Unset | None = UNSET,
+        metadata: Mapping[str, JSON] | None = None,
+        expect: int | None = None,
+    ) -> Thread:
+        """Set the title, some fields of the metadata, or both, in one commit, and return the thread.
+
+        Args:
+            title: the new one; None deletes it.
+            metadata: the fields to set; None deletes a field; the others stay as they are.
+            expect: the revision the thread must be at.
+
+        Raises:
+            ConflictError: it is at another revision (`actual`); nothing was written.
+            NotFoundError, GoneError: there is no such thread.
+            InvalidError: nothing to change, or a bad title or field.
+        """
+        partition = partition_of(thread)
+        check_expect(expect)
+        changes: list[Change] = [] if isinstance(title, Unset) else [put_title(title)]
+        changes += () if metadata is None else put_metadata(metadata)
+        if not changes:
+            raise InvalidError("nothing to update: give a title or metadata")
+        try:
+            await self._backend.commit(partition, changes, expect=PRESENT if expect is None else expect, listed=True)
+        except ConflictError as e:
+            raise conflict_of(e, partition) from e
+        return await self.get(thread)
+
+    async def expire(self, thread: ThreadKey, ttl: float | None, *, sliding: bool = True) -> None:
+        """Let a thread vanish after some time, or keep it.
+
+        Args:
+            ttl: seconds from now, from 0.001 to a hundred years; None keeps the thread for ever.
+            sliding: whether each write starts the time anew.
+
+        Raises:
+            NotFoundError, GoneError: there is no such thread.
+            UnsupportedError: the store has no times to live.
+        """
+        partition = partition_of(thread)
+        ttl_ms = None if ttl is None else ttl_ms_of(ttl)
+        expiry = need_expiry(self._backend)
+        if not await expiry.expire(partition, ttl_ms, kind="sliding" if sliding else "fixed"):
+            raise no_thread(partition)
+
+    async def delete(self, thread: ThreadKey) -> bool:
+        """Delete a thread and all that is in it; tell whether it was there.
+
+        For a week its tombstone answers every other verb with GoneError, so that a late write cannot bring it back.
+        """
+        return await self._backend.drop(partition_of(thread))
+
+    async def _fetch_listed(self, partition: Partition) -> Thread | None:
+        try:
+            return make_thread(partition, await self._backend.fetch(partition))
+        except GoneError:
+            return None
+
+
+def make_header(title: str | None, metadata: Mapping[str, JSON] | None) -> list[PutDocument]:
+    """Return the changes that make a thread with this title and metadata."""
+    changes = [put_header()]
+    if title is not None:
+        changes.append(put_title(title))
+    if metadata is not None:
+        changes += (change for change in put_metadata(metadata) if change.data is not None)
+    return changes
+
+
+async def has_thread(backend: Backend, partition: Partition) -> bool:
+    """Tell whether the partition is a thread. GoneError where it was deleted."""
+    return THREAD in (await backend.fetch(partition, [THREAD])).documents
+
+
+def _write_cursor(line: Listed) -> str:
+    return f"{line.updated_us}:{line.name}"
+
+
+def _read_cursor(cursor: str) -> Listed:
+    if isinstance(cursor, str):
+        moment, _, name = cursor.partition(":")
+        if moment.isascii() and moment.isdigit() and len(moment) < 20 and name and int(moment) < _NEWEST_US:
+            return Listed(check_id(name, "the cursor"), int(moment))
+    raise InvalidError("the cursor is none that a page of threads gave: start again without one")
