@@ -12,10 +12,9 @@ from weakref import WeakKeyDictionary
 
 from agent_framework import AgentSession, HistoryProvider, Message, SessionContext, SupportsAgentRun
 
-from clew import Appended, Item, Page, Ref, Store, Thread
+from clew import Appended, Item, Page, Ref, Store, Thread, safe_cut
 from clew.errors import GoneError, InvalidError, NotFoundError, UnreadableError
 from clew.ids import new_thread_id
-from clew.store.trimming import safe_cut
 
 from .branches import read_head, write_head
 from .connection import Connection

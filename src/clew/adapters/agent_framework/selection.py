@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from agent_framework import Message, SessionContext
 
 from clew import Item
 from clew.ids import new_id
-from clew.limits import MAX_ID_BYTES
 
 from .messages import now_ms
 from .replay import find_new
+
+MAX_ID_BYTES: Final = 512
+"""Bytes of UTF-8 that a store takes as an item's id."""
 
 
 @dataclass(eq=False)
