@@ -13,7 +13,7 @@ from typing import Final
 from ...codec import encode_entry
 from ...records import Append
 from .client import Client
-from .keys import PartitionKeys, id_fields
+from .keys import PartitionKeys, id_digest
 from .scripts import Script
 from .trips import Reply, Request, pack
 
@@ -51,17 +51,16 @@ class AppendRequest(Request):
         """Add a caller's entries."""
         buckets = self._buckets
         low = 1 << buckets.bit_length() - 1
+        parts = self._parts
         for change in changes:
-            envelope = encode_entry(change.entry)
-            digest, key = id_fields(change.entry.key)
+            entry = change.entry
+            envelope = encode_entry(entry)
+            digest = id_digest(entry.key)
             # The bucket, as ids.lua finds it.
             hash_ = int.from_bytes(digest[:4])
             at = hash_ & (2 * low - 1)
             bucket = b"%d" % (at if at < buckets else hash_ & (low - 1))
-            self._parts.append(
-                b"$6\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n"
-                % (digest, len(key), key, len(envelope), envelope, len(bucket), bucket)
-            )
+            parts.append(b"$6\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (digest, len(bucket), bucket, len(envelope), envelope))
         self._callers.append((future, len(changes)))
         self.entries += len(changes)
 
@@ -73,7 +72,7 @@ class AppendRequest(Request):
                 del self._shelf[self._slot]
             commits, buckets = b"%d" % len(self._callers), b"%d" % self._buckets
             self.payload = b"*%d\r\n%b$%d\r\n%b\r\n$%d\r\n%b\r\n%b" % (
-                20 + 4 * self.entries,
+                20 + 3 * self.entries,
                 self._head,
                 len(commits),
                 commits,

@@ -67,11 +67,16 @@ class PartitionKeys:
         return keys
 
 
+def id_digest(key: bytes) -> bytes:
+    """Return the digest of a stored id that `ids.lua` keeps."""
+    return sha1(key, usedforsecurity=False).digest()[:6]
+
+
 def id_fields(key: bytes) -> tuple[bytes, bytes]:
     """Return a stored id's digest and its packed MessagePack form, as the scripts compare them."""
     size = len(key)
     head = b"\xc4" + bytes((size,)) if size < 256 else b"\xc5" + size.to_bytes(2, "big")
-    return sha1(key, usedforsecurity=False).digest()[:6], head + key
+    return id_digest(key), head + key
 
 
 def listing_key(namespace: str, owner: str) -> bytes:

@@ -4,7 +4,7 @@
 -- KEYS  1 meta hash, 2 docs hash, 3 once hash, 4 leases hash, 5 listing zset ('' outside: then meta again), 6 list, 7 ids hash
 -- ARGV  1 expect ('' none, -1 present), 2 name in the listing or '', 3 channel, 4 the log's name, 5-8 its fields in meta:
 --       n, b, h and k; 9 how many commits this is; 10 how many buckets the caller takes ids to have;
---       then for each entry, at most 100: digest, key, envelope, and its bucket if that number is right
+--       then for each entry, at most 100: the digest of its id, its bucket if that number is right, and its envelope
 -- Returns {'ok', first revision, ms, buckets, outcome ...}, {'gone'}, {'absent'}, {'logs', names}, or {'gap'}: commit.lua must do it
 local meta, list, ids = KEYS[1], KEYS[6], KEYS[7]
 local head = redis.call('HMGET', meta, 'g', 'r', 'l', 'x', 'd', 'e', ARGV[5], ARGV[6], ARGV[7], ARGV[8])
@@ -23,16 +23,16 @@ local as_guessed = tonumber(ARGV[10]) == count
 
 local function library()
     --include ids
-    return find_in, grow, bucket_of, without
+    return find_in, grow, bucket_of, without, key_of
 end
 
-local total, different, fields = (#ARGV - 10) / 4, 0, {}
+local total, different, fields = (#ARGV - 10) / 3, 0, {}
 local buckets = {}
 for i = 1, total do
-    local bucket = ARGV[10 + 4 * i]
+    local bucket = ARGV[9 + 3 * i]
     if not as_guessed then
         local _, _, bucket_of = library()
-        bucket = tostring(bucket_of(ARGV[7 + 4 * i], count))
+        bucket = tostring(bucket_of(ARGV[8 + 3 * i], count))
     end
     buckets[i] = bucket
     if not packed[bucket] then
@@ -47,12 +47,13 @@ if first > 1 then
 end
 local fresh = 0
 for i = 1, total do
-    local at, bucket = 7 + 4 * i, buckets[i]
+    local at, bucket = 8 + 3 * i, buckets[i]
     local digest, records = ARGV[at], packed[bucket]
     local live
     if string.find(records, digest, 1, true) then
         local position
-        position, live = library()(records, list, base, digest, ARGV[at + 1], first, envelopes)
+        local find_in, _, _, _, key_of = library()
+        position, live = find_in(records, list, base, digest, key_of(ARGV[at + 2]), first, envelopes)
         if live then answer[4 + i] = -position
         elseif position then
             -- Removed before: its old record makes way.

@@ -22,6 +22,14 @@ local function bucket_of(digest, count)
     return at
 end
 
+-- The packed MessagePack form of the id in an envelope, which starts at its third byte; nil where there is none.
+local function key_of(envelope)
+    local kind = string.byte(envelope, 3)
+    if kind == 196 then return string.sub(envelope, 3, 4 + string.byte(envelope, 4)) end
+    if kind == 197 then return string.sub(envelope, 3, 5 + string.byte(envelope, 4) * 256 + string.byte(envelope, 5)) end
+    return nil
+end
+
 -- Where the bucket's record of this id points, and whether the entry is live; nil where there is none.
 -- key: the id's packed MessagePack form, as it stands in the envelope. fresh: envelopes still to be pushed, from position first.
 local function find_in(packed, list, base, digest, key, first, fresh)

@@ -21,11 +21,9 @@ end
 
 -- The digest of an envelope's own id: what the client computes for an id, from the bytes of the key inside.
 local function digest_of(envelope)
-    local kind = string.byte(envelope, 3)
-    local key
-    if kind == 196 then key = string.sub(envelope, 5, 4 + string.byte(envelope, 4))
-    elseif kind == 197 then key = string.sub(envelope, 6, 5 + string.byte(envelope, 4) * 256 + string.byte(envelope, 5))
-    else return nil end
+    local key = key_of(envelope)
+    if not key then return nil end
+    key = string.sub(key, string.byte(key, 1) == 196 and 3 or 4)
     return string.sub(redis.sha1hex(key), 1, 12)
 end
 
