@@ -60,9 +60,15 @@ def explain(error: sqlite3.Error, address: Address) -> ClewError:
 
 
 def _explain_cannot_open(name: str, address: Address) -> ClewError:
-    if address.path is not None and not os.access(os.path.dirname(address.path), os.W_OK):
-        return FullError(f"{name} is in a folder that cannot be written, where SQLite needs to keep its log: make it writable")
-    return UnavailableError(f"{name} cannot be opened: look at its permissions and the limit on open files")
+    if address.path is not None and not _may(address.path, os.R_OK):
+        return DeniedError(f"{name} may not be used by this user: change its permissions")
+    if address.path is not None and not _may(os.path.dirname(address.path), os.W_OK):
+        return FullError(f"{name} cannot be written, nor its folder, where SQLite needs to keep its log: make both writable")
+    return UnavailableError(f"{name} cannot be opened: look at the limit on open files")
+
+
+def _may(path: str, mode: int) -> bool:
+    return os.access(path, mode, effective_ids=os.access in os.supports_effective_ids)
 
 
 def _free_bytes(address: Address) -> int:

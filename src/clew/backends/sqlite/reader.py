@@ -7,7 +7,6 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from ...errors import ClewError
 from .address import Address
 from .connection import open_reader
 from .jobs import AnyJob, JobQueue, hand_back
@@ -35,13 +34,13 @@ class Readers:
                         db = open_reader(self._address)
                         stack.callback(db.close)
                     run_reads(db, batch, self._address, self._clock)
-                except ClewError as e:
+                except Exception as e:
                     _refuse(batch, e)
                 finally:
                     hand_back(batch)
                     del batch
 
 
-def _refuse(batch: Sequence[AnyJob], error: ClewError) -> None:
+def _refuse(batch: Sequence[AnyJob], error: Exception) -> None:
     for job in batch:
         job.error = error

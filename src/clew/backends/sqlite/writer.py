@@ -217,7 +217,8 @@ def run_reads(db: sqlite3.Connection, jobs: Sequence[AnyJob], address: Address, 
             job.error = explain(e, address)
     finally:
         if db.in_transaction:
-            db.execute("COMMIT")
+            # Not COMMIT: in a damaged file even that may fail, and nothing was written.
+            db.execute("ROLLBACK")
 
 
 def _data_version(db: sqlite3.Connection) -> int:
