@@ -12,6 +12,16 @@ from clew.backend import Backend
 from clew.schemes import open_backend
 from servers import Server, find
 
+from .ledger import VERDICTS
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show what was verified, in every run."""
+    if VERDICTS:
+        terminalreporter.section("acknowledged items after faults")
+        for line in VERDICTS:
+            terminalreporter.write_line(line)
+
 
 @pytest.fixture
 def serve() -> Iterator[Callable[..., Server]]:

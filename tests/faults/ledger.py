@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -14,6 +15,8 @@ from clew.records import Append, Entry, Partition
 from tests.support import wait_until
 
 LOG = "items"
+VERDICTS: list[str] = []
+"""What every ledger of this run found, for the report at its end."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,7 @@ class Ledger:
         lost = sum(1 for id in self.positions if id not in stands)
         verdict = Verdict(len(self.positions), len(ids), lost, len(ids) - len(set(ids)), moved)
         print(verdict)
+        VERDICTS.append(f"{verdict}  ({os.environ.get('PYTEST_CURRENT_TEST', '').partition('::')[2].partition(' ')[0]})")
         return verdict
 
 

@@ -182,6 +182,24 @@ async def test_a_write_that_too_few_replicas_acknowledge_says_so_and_may_be_repe
     assert (await backend.commit(partition, APPEND)).outcomes == (-1,)
 
 
+@pytest.mark.parametrize("once", [None, "token"])
+async def test_a_repeated_write_is_not_acknowledged_before_the_replicas_have_the_first_one(
+    once: str | None, serve: Callable[..., Server], open_store: Open
+) -> None:
+    primary, replica = serve(), serve()
+    replica.follow(primary)
+    await wait_until(lambda: replica.info("replication")["master_link_status"] == "up")
+    url = with_options(primary.url, replicas=1, replica_timeout=0.1)
+    partition = fresh_partition()
+    replica.pause()
+    for _ in range(3):  # each time over a connection that has written nothing yet
+        with pytest.raises(NotReplicatedError):
+            await (await open_store(url)).commit(partition, APPEND, once=once)
+    replica.resume()
+    last = await (await open_store(url)).commit(partition, APPEND, once=once)
+    assert (last.outcomes, last.replayed) == (((1,), True) if once else ((-1,), False))
+
+
 # -- another kind -------------------------------------------------------------------------------------------------------
 
 
