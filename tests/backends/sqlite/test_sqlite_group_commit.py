@@ -7,15 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-import pytest
-
 from clew.backends.sqlite import SqliteBackend
 from clew.backends.sqlite.address import Address
 from clew.backends.sqlite.unit import Unit
 from clew.codec import make_entry
 from clew.errors import ConflictError, NotFoundError, UnknownCursorError
 from clew.ids import new_id
-from clew.records import ANY, Append, Commit, Partition, PutDocument, Remove, Replace, Trim, Truncate
+from clew.records import ANY, Append, Change, Commit, Partition, PutDocument, Remove, Replace, Trim, Truncate
 
 from .conftest import Opener
 
@@ -136,7 +134,7 @@ async def test_what_another_store_wrote_is_not_taken_from_memory(open_store: Ope
 
 
 async def test_a_caller_that_is_cancelled_does_not_tear_its_commit(store: SqliteBackend) -> None:
-    changes = [PutDocument("d", b"1"), *(add(f"id-{n}") for n in range(50))]
+    changes: list[Change] = [PutDocument("d", b"1"), *(add(f"id-{n}") for n in range(50))]
     tasks = [asyncio.create_task(store.commit(Partition("owner", f"t{n}"), changes)) for n in range(40)]
     await asyncio.sleep(0)
     for task in tasks[::2]:
