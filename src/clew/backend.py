@@ -145,7 +145,7 @@ class Values(Protocol):
         ...
 
     async def put_value(
-        self, key: str, data: bytes | None, *, ttl_ms: int | None = None, when: bytes | None | Any_ = ANY
+        self, key: str, data: bytes | None, *, ttl_ms: int | None = None, when: bytes | Any_ | None = ANY
     ) -> tuple[bool, bytes | None]:
         """Set the value (delete it for None) if the one stored now is `when` (None: none; ANY: whatever is there).
 
@@ -157,7 +157,7 @@ class Values(Protocol):
         """Return the milliseconds it has left, -1 where it does not expire, None where there is none."""
         ...
 
-    async def scan_values(self, pattern: str, *, limit: int = 100, cursor: str | None = None) -> tuple[list[str], str | None]:
+    async def scan_values(self, pattern: str, *, limit: int = 100, cursor: str | None = None) -> tuple[Sequence[str], str | None]:
         """Return some keys that match a glob (`*`, `?`, `[ab]`), and the cursor of the next part, None at the end.
 
         A part may hold fewer than `limit` keys, or none. A key that is there throughout is seen at least once.

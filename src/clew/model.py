@@ -12,6 +12,7 @@ from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 import msgspec
 
+from .limits import check_json
 from .records import Entry
 
 T = TypeVar("T")
@@ -97,7 +98,12 @@ class NewItem:
 
     @classmethod
     def json(cls, value: JSON, **attributes: Any) -> NewItem:
-        """Return an item whose data is `value` as JSON; the attributes are NewItem's own, passed through."""
+        """Return an item whose data is `value` as JSON; the attributes are NewItem's own, passed through.
+
+        Raises:
+            InvalidError: `value` is not JSON: a NaN, a key that is no string, an object of another kind.
+        """
+        check_json(value, "an item's data")
         return cls(msgspec.json.encode(value), **attributes)
 
 

@@ -1,4 +1,7 @@
-"""From a URL to an open store: the table of schemes, and nothing else. A backend is imported only when its scheme is asked for."""
+"""From a URL to an open store: the table of schemes, and nothing else.
+
+A backend is imported only when its scheme is asked for.
+"""
 
 from __future__ import annotations
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import AbstractConnection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
-from redis.asyncio.retry import Retry
 from redis.exceptions import AskError, MovedError, RedisClusterException, RedisError, SlotNotCoveredError
 
 from ...errors import ClewError, ClosedError, NotReplicatedError, UnavailableError, UnsupportedError
@@ -51,6 +51,7 @@ class Client:
         self._refreshing: asyncio.Task[None] | None = None
         self._again: dict[Request, asyncio.TimerHandle] = {}
         self._closed = False
+        self._keeper: asyncio.Task[None] | None = None
         self.shelf: Shelf = {}
         """Appends that have not gone yet, for others to join."""
 
@@ -65,8 +66,9 @@ class Client:
                 elif options.topology == "sentinel":
                     sentinel_kwargs = {k: v for k, v in kwargs.items() if k not in ("username", "password", "db")}
                     sentinel_kwargs |= {"username": options.sentinel_username, "password": options.sentinel_password}
-                    sentinel = Sentinel(list(options.hosts), sentinel_kwargs=sentinel_kwargs)
-                    self._pool = SentinelConnectionPool(options.service, sentinel, ssl=kwargs.pop("ssl", False), **kwargs)
+                    sentinel = Sentinel(list(options.hosts), sentinel_kwargs=sentinel_kwargs)  # type: ignore[no-untyped-call]
+                    tls = kwargs.pop("ssl", False)
+                    self._pool = SentinelConnectionPool(options.service, sentinel, ssl=tls, **kwargs)  # type: ignore[no-untyped-call]
                 else:
                     self._pool = self._standalone_pool(kwargs)
             self.info = _parse_info(await self._lane_call("", pack("INFO")))
@@ -77,6 +79,7 @@ class Client:
         except Exception as error:
             raise translate(error, self.place) from error
         self._check_server()
+        self._keeper = self.loop.create_task(self._keep(), name="clew-redis-keeper")
         self.scripts = load_scripts(shebang=self.version >= (7,))
 
     @property
@@ -129,7 +132,13 @@ class Client:
         return await self._lane(name).carry(request)
 
     async def run(
-        self, script: str, keys: Sequence[bytes], args: Sequence[bytes | str | int], *, repeatable: bool = True, durable: bool = True
+        self,
+        script: str,
+        keys: Sequence[bytes],
+        args: Sequence[bytes | str | int],
+        *,
+        repeatable: bool = True,
+        durable: bool = True,
     ) -> Reply:
         """Call a script by name and return its reply; its keys share a slot."""
         known = self.scripts[script]
@@ -171,6 +180,14 @@ class Client:
             await self._pool.disconnect()
             if isinstance(self._pool, SentinelConnectionPool):
                 await asyncio.gather(*(sentinel.aclose() for sentinel in self._pool.sentinel_manager.sentinels))
+
+    async def _keep(self) -> None:
+        """Live as long as the event loop, and close what rests when it ends without `aclose`."""
+        try:
+            await self.loop.create_future()
+        finally:
+            for lane in self._lanes.values():
+                await lane.abandon()
 
     # -- where a request goes ---------------------------------------------------------------------------------------
 
@@ -290,7 +307,7 @@ class Client:
         if self._cluster is None:
             assert self._pool is not None
             pool = self._pool
-            return lambda: cast(AbstractConnection, pool.make_connection())
+            return lambda: cast(AbstractConnection, pool.make_connection())  # type: ignore[no-untyped-call]
         cluster = self._cluster
 
         def connect() -> AbstractConnection:
@@ -310,10 +327,8 @@ class Client:
         if not options.replicas and not options.fsync:
             return None
         wait_ms = int(options.replica_timeout * 1000)
-        if options.fsync:
-            command = pack("WAITAOF", 1, options.replicas, wait_ms)
-        else:
-            command = pack("WAIT", options.replicas, wait_ms)
+        words = ("WAITAOF", 1, options.replicas) if options.fsync else ("WAIT", options.replicas)
+        command = pack(*words, wait_ms)
 
         def check(reply: Reply) -> BaseException | None:
             if isinstance(reply, Exception):

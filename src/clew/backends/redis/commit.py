@@ -19,7 +19,6 @@ from .trips import Reply
 Arg = bytes | str | int
 
 
-
 class CommitVerbs(RedisBase):
     """Writing."""
 
@@ -55,7 +54,7 @@ class CommitVerbs(RedisBase):
         while True:
             logs = self._logs_of(partition, wanted)
             arguments = _arguments(changes, logs)
-            head = (
+            head: tuple[Arg, ...] = (
                 "" if expect is None else expect,
                 token,
                 keys.member if listed and self._listed_on_one_server() else b"",
@@ -101,7 +100,7 @@ class CommitVerbs(RedisBase):
         client = await self._client()
         while True:
             logs = self._logs_of(partition, ())
-            arguments = (tombstone_ms, keys.member, keys.bell, *(keys.log(name)[0] for name in logs))
+            arguments: tuple[Arg, ...] = (tombstone_ms, keys.member, keys.bell, *(keys.log(name)[0] for name in logs))
             script_keys = self._script_keys(keys, logs, listed=True)
             reply = await client.run("drop", script_keys, arguments, repeatable=False)
             if reply[0] == b"logs":
@@ -110,7 +109,7 @@ class CommitVerbs(RedisBase):
             self._known_logs.pop(partition, None)
             if not self._listed_on_one_server():
                 await client.call(keys.listing, _pack_zrem(keys), durable=True)
-            return reply[0] == b"ok" and reply[1] == 1
+            return bool(reply[0] == b"ok" and reply[1] == 1)
 
     def _script_keys(self, keys: PartitionKeys, logs: Sequence[str], *, listed: bool) -> list[bytes]:
         listing = keys.listing if listed and self._listed_on_one_server() else keys.meta

@@ -110,16 +110,16 @@ class Hub:
             self._confirmed.discard(channel)
             self._say("UNSUBSCRIBE", channel)
 
-    async def heard(self, bell: Bell, timeout: float) -> None:
+    async def heard(self, bell: Bell, seconds: float) -> None:
         """Wait until the server has acknowledged the bell's subscription.
 
         Raises:
-            UnavailableError: it did not within `timeout` seconds.
+            UnavailableError: it did not within `seconds`.
             DeniedError: this user may not subscribe.
         """
         channel = next(channel for channel, bells in self._bells.items() if bell in bells)
         try:
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(seconds):
                 while channel not in self._confirmed:
                     if self._refusal is not None:
                         raise translate(self._refusal, self._client.place)
@@ -168,7 +168,7 @@ class Hub:
             connection = self._client.make_connection()
             try:
                 async with asyncio.timeout(self._client.options.connect_timeout):
-                    await connection.connect()
+                    await connection.connect()  # type: ignore[no-untyped-call]
                 self._connection = connection
                 if self._bells:
                     await self._send(connection, "SUBSCRIBE", *self._bells)

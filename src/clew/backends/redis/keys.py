@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - a row of the table is a line
 """Every key clew writes on Redis, built in one place.
 
 | key | type | what it holds |

@@ -38,7 +38,7 @@ class Powers(CommitVerbs):
 
     async def _lines(
         self, client: Client, key: bytes, limit: int, before: Listed | None
-    ) -> tuple[list[Listed], Listed | None]:
+    ) -> tuple[Sequence[Listed], Listed | None]:
         """Return the next lines, and the last one where there may be more."""
         top: str | int = "+inf" if before is None else before.updated_us
         ceiling = None if before is None else encode_part(before.name).encode()
@@ -88,7 +88,15 @@ class Powers(CommitVerbs):
         return done is not None
 
     async def _lease(
-        self, partition: Partition, verb: str, name: str, holder: str, fence: int | str, ttl: int | str, *, repeatable: bool = True
+        self,
+        partition: Partition,
+        verb: str,
+        name: str,
+        holder: str,
+        fence: int | str,
+        ttl: int | str,
+        *,
+        repeatable: bool = True,
     ) -> Lease | None:
         keys = self._keys(partition)
         check_id(name, "a lease's name")
@@ -130,7 +138,7 @@ class Powers(CommitVerbs):
         return value
 
     async def put_value(
-        self, key: str, data: bytes | None, *, ttl_ms: int | None = None, when: bytes | None | Any_ = ANY
+        self, key: str, data: bytes | None, *, ttl_ms: int | None = None, when: bytes | Any_ | None = ANY
     ) -> tuple[bool, bytes | None]:
         """See Values.put_value."""
         name = _value_key(key)
@@ -160,7 +168,7 @@ class Powers(CommitVerbs):
         left: int = (await client.call(name, pack("PTTL", name)))[0]
         return None if left == -2 else left
 
-    async def scan_values(self, pattern: str, *, limit: int = 100, cursor: str | None = None) -> tuple[list[str], str | None]:
+    async def scan_values(self, pattern: str, *, limit: int = 100, cursor: str | None = None) -> tuple[Sequence[str], str | None]:
         """See Values.scan_values."""
         check_limit(limit)
         check_id(pattern, "the pattern", most=MAX_VALUE_KEY_BYTES)

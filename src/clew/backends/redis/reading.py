@@ -91,7 +91,13 @@ class ReadVerbs(RedisBase):
                 return Page(found[:limit], len(found) > limit)
 
     async def _positions(
-        self, client: Client, partition: Partition, keys: PartitionKeys, log: str, after: int | str | None, before: int | str | None
+        self,
+        client: Client,
+        partition: Partition,
+        keys: PartitionKeys,
+        log: str,
+        after: int | str | None,
+        before: int | str | None,
     ) -> tuple[int, int]:
         """Return both cursors as positions, exclusive."""
         ids = [cursor for cursor in (after, before) if isinstance(cursor, str)]

@@ -36,14 +36,28 @@ Reply = Any
 
 def pack(*command: bytes | str | int) -> bytes:
     """Return one command as it goes over the wire."""
-    packed: bytes = hiredis.pack_command(command)
+    packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]  # its stub forbids a union that it takes
     return packed
 
 
 class Request:
     """Some commands that go out together on one connection, and the future of their replies."""
 
-    __slots__ = ("attempts", "deadline", "durable", "future", "key", "lead", "loads", "payload", "received", "repeatable", "replies", "script", "sent")
+    __slots__ = (
+        "attempts",
+        "deadline",
+        "durable",
+        "future",
+        "key",
+        "lead",
+        "loads",
+        "payload",
+        "received",
+        "repeatable",
+        "replies",
+        "script",
+        "sent",
+    )
 
     def seal(self) -> bytes:
         """Return what goes over the wire; called when the trip starts, and nothing may be added after it."""
@@ -151,6 +165,11 @@ class Lane:
                 await connection.disconnect()
         self._free.clear()
 
+    async def abandon(self) -> None:
+        """Close the connections that rest, since the event loop is ending."""
+        while self._free:
+            await self._free.pop().disconnect(nowait=True)
+
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name="clew-redis-trip")
         self._tasks.add(task)
@@ -235,7 +254,7 @@ class Trip:
         connection = self.connection
         if not connection.is_connected:
             try:
-                await connection.connect()
+                await connection.connect()  # type: ignore[no-untyped-call]
             except BaseException:
                 # Cut off in its greeting, it would take the rest of that for the first reply.
                 await connection.disconnect(nowait=True)
