@@ -1,0 +1,178 @@
+"""For your own tests: a store in memory, a clock you move by hand, and a recorder of what a store asks of its backend.
+
+The store is the SQLite backend itself, so that what holds in a test holds on a file. Nothing here is imported by the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol, TypeAlias
+
+from .backend import Backend, Expiry, Leasing, Listing, Values
+from .backends.sqlite import SqliteBackend
+from .backends.sqlite.address import parse_address
+from .limits import TOMBSTONE_MS
+from .records import ANY, Any_, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
+from .store import Store
+
+__all__ = ["Call", "FixedClock", "Recorder", "WholeBackend", "memory_store"]
+
+_Keys: TypeAlias = list[str]
+"""Named here: inside the class, `list` is a verb."""
+
+
+class FixedClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, start: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+        """Start at this moment."""
+        self._us = round(start.timestamp() * 1_000_000)
+
+    def __call__(self) -> int:
+        """Return microseconds since 1970."""
+        return self._us
+
+    @property
+    def now(self) -> datetime:
+        """The moment it shows."""
+        return datetime.fromtimestamp(self._us / 1_000_000, UTC)
+
+    def advance(self, seconds: float) -> None:
+        """Move it on; back, where `seconds` is negative."""
+        self._us += round(seconds * 1_000_000)
+
+
+@asynccontextmanager
+async def memory_store(*, clock: FixedClock | None = None) -> AsyncGenerator[Store]:
+    """Open an empty store in memory, and close it after: `async with memory_store() as store:`.
+
+    Args:
+        clock: the store's time; the machine's for None. Move it to see what expires.
+    """
+    address = parse_address("memory://")
+    backend = SqliteBackend(address) if clock is None else SqliteBackend(address, clock=clock)
+    await backend.open()
+    async with Store(backend) as store:
+        yield store
+
+
+class WholeBackend(Backend, Listing, Leasing, Expiry, Values, Protocol):
+    """A backend with every optional power, as those of clew are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call of a backend: the verb, and what it was about: a partition, an owner or a key."""
+
+    verb: str
+    about: Partition | str | None
+
+
+class Recorder:
+    """A backend around another that remembers every call, in order: `Store(Recorder(store.backend))`.
+
+    Attributes:
+        calls: what was called.
+    """
+
+    def __init__(self, inner: WholeBackend) -> None:
+        """Stand around an open backend; `aclose` closes it."""
+        self.inner = inner
+        self.calls: _Calls = []
+
+    @property
+    def verbs(self) -> _Keys:
+        """The verbs that were called."""
+        return [call.verb for call in self.calls]
+
+    def clear(self) -> None:
+        """Forget what was called."""
+        self.calls.clear()
+
+    def _note(self, verb: str, about: Partition | str | None) -> WholeBackend:
+        self.calls.append(Call(verb, about))
+        return self.inner
+
+    # -- Backend ------------------------------------------------------------------------------------------------------
+
+    async def commit(
+        self,
+        partition: Partition,
+        changes: Sequence[Change],
+        *,
+        expect: int | None = None,
+        once: str | None = None,
+        listed: bool = False,
+    ) -> Commit:
+        """See Backend.commit."""
+        return await self._note("commit", partition).commit(partition, changes, expect=expect, once=once, listed=listed)
+
+    async def fetch(self, partition: Partition, keys: Sequence[str] | None = None) -> Snapshot:
+        """See Backend.fetch."""
+        return await self._note("fetch", partition).fetch(partition, keys)
+
+    async def read(self, partition: Partition, log: str, **arguments: Any) -> Page:  # passed through as they are
+        """See Backend.read."""
+        return await self._note("read", partition).read(partition, log, **arguments)
+
+    def follow(self, partition: Partition, log: str, *, after: int | str | None = None) -> AsyncIterator[Entry]:
+        """See Backend.follow."""
+        return self._note("follow", partition).follow(partition, log, after=after)
+
+    async def revision(self, partition: Partition) -> int:
+        """See Backend.revision."""
+        return await self._note("revision", partition).revision(partition)
+
+    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS) -> bool:
+        """See Backend.drop."""
+        return await self._note("drop", partition).drop(partition, tombstone_ms=tombstone_ms)
+
+    async def aclose(self) -> None:
+        """See Backend.aclose."""
+        await self._note("aclose", None).aclose()
+
+    # -- the optional powers ------------------------------------------------------------------------------------------
+
+    async def list(self, owner: str, *, limit: int = 20, before: Listed | None = None) -> Sequence[Listed]:
+        """See Listing.list."""
+        return await self._note("list", owner).list(owner, limit=limit, before=before)
+
+    async def claim(self, partition: Partition, name: str, holder: str, *, ttl_ms: int) -> Lease | None:
+        """See Leasing.claim."""
+        return await self._note("claim", partition).claim(partition, name, holder, ttl_ms=ttl_ms)
+
+    async def renew(self, lease: Lease, partition: Partition, *, ttl_ms: int) -> Lease | None:
+        """See Leasing.renew."""
+        return await self._note("renew", partition).renew(lease, partition, ttl_ms=ttl_ms)
+
+    async def release(self, lease: Lease, partition: Partition) -> bool:
+        """See Leasing.release."""
+        return await self._note("release", partition).release(lease, partition)
+
+    async def expire(self, partition: Partition, ttl_ms: int | None, *, kind: ExpiryKind = "sliding") -> bool:
+        """See Expiry.expire."""
+        return await self._note("expire", partition).expire(partition, ttl_ms, kind=kind)
+
+    async def get_value(self, key: str) -> bytes | None:
+        """See Values.get_value."""
+        return await self._note("get_value", key).get_value(key)
+
+    async def put_value(
+        self, key: str, data: bytes | None, *, ttl_ms: int | None = None, when: bytes | Any_ | None = ANY
+    ) -> tuple[bool, bytes | None]:
+        """See Values.put_value."""
+        return await self._note("put_value", key).put_value(key, data, ttl_ms=ttl_ms, when=when)
+
+    async def value_ttl(self, key: str) -> int | None:
+        """See Values.value_ttl."""
+        return await self._note("value_ttl", key).value_ttl(key)
+
+    async def scan_values(self, pattern: str, *, limit: int = 100, cursor: str | None = None) -> tuple[_Keys, str | None]:
+        """See Values.scan_values."""
+        return await self._note("scan_values", pattern).scan_values(pattern, limit=limit, cursor=cursor)
+
+
+_Calls: TypeAlias = list[Call]
