@@ -12,7 +12,7 @@ import clew
 from clew.adapters.agent_framework import ClewHistoryProvider
 
 
-class Recaller(BaseChatClient):  # type: ignore[type-arg]
+class Recaller(BaseChatClient):
     """A stand-in for a model: it says what it was told. Put any other chat client of the framework in its place."""
 
     def _inner_get_response(self, *, messages: Sequence[Message], stream: bool, options: Mapping[str, Any], **kwargs: Any) -> Any:

@@ -48,8 +48,9 @@ async def read_page(
     limit: int,
     newest_first: bool = False,
     inclusive: bool = False,
+    missing_ok: bool = False,
 ) -> Page:
-    """Return a page of a thread's items: one call, and another one only where nothing was found.
+    """Return a page of a thread's items: one call, and another one only where nothing was found and that is an error.
 
     Raises:
         UnknownCursorError: the thread knows no item with this id.
@@ -70,7 +71,7 @@ async def read_page(
         if placed == (after, before):
             raise
         return await read(*placed)
-    if not page.entries and not await has_thread(backend, partition):
+    if not page.entries and not missing_ok and not await has_thread(backend, partition):
         raise no_thread(partition)
     return page
 

@@ -229,6 +229,7 @@ class Items:
         before: str | int | None = None,
         limit: int = 20,
         newest_first: bool = False,
+        missing_ok: bool = False,
     ) -> Page[Item]:
         """Return the items between two cursors; what stands at a cursor is not among them.
 
@@ -237,6 +238,8 @@ class Items:
             limit: from 1 to `limits.MAX_PAGE`.
             newest_first: which end to start from, and the order of the page. Go on with `before=page.cursor` then, and with
                 `after=page.cursor` otherwise.
+            missing_ok: return an empty page where there is no thread; it saves the call that tells such a thread from an
+                empty one.
 
         Raises:
             UnknownCursorError: the thread knows no item with this id (any more).
@@ -248,7 +251,13 @@ class Items:
         finding.check_cursor(after, "after")
         finding.check_cursor(before, "before")
         entries, has_more = await finding.read_page(
-            self._backend, partition, after=after, before=before, limit=limit, newest_first=newest_first
+            self._backend,
+            partition,
+            after=after,
+            before=before,
+            limit=limit,
+            newest_first=newest_first,
+            missing_ok=missing_ok,
         )
         return Page(entries, has_more, entries[-1].id if entries else None)
 

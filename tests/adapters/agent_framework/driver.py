@@ -23,7 +23,7 @@ Line = str | Message | BaseException | Callable[[], Awaitable[str]]
 """What the model does at one call: a text, a message, an error, or something to await that gives a text."""
 
 
-class ScriptedChatClient(FunctionInvocationLayer, ChatMiddlewareLayer, ChatTelemetryLayer, BaseChatClient):  # type: ignore[type-arg]
+class ScriptedChatClient(FunctionInvocationLayer, ChatMiddlewareLayer, ChatTelemetryLayer, BaseChatClient):
     """A chat client that answers from a script, and keeps what it was sent.
 
     Args:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+from collections.abc import Iterator
 
+import pytest
 from agent_framework import AgentSession, Message
 
 import clew
@@ -33,6 +36,15 @@ async def test_concurrent_turns_stay_whole(store: Store) -> None:
     assert all(texts[i + 1] == "a" + texts[i][1:] for i in range(0, 40, 2))
 
 
+@pytest.fixture
+def ending_loops() -> Iterator[None]:
+    """Event loops end in this test, and nobody closes what was opened in them: the interpreter says so when it finds it."""
+    yield
+    gc.collect()
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.usefixtures("ending_loops")
 def test_one_provider_serves_one_event_loop_after_the_other(lasting_url: str) -> None:
     provider = ClewHistoryProvider(lasting_url, owner="ada")
     client = ScriptedChatClient(["a1", "a2", "a3"])
@@ -50,6 +62,8 @@ def test_one_provider_serves_one_event_loop_after_the_other(lasting_url: str) ->
     assert client.texts_sent() == ["q1", "a1", "q2", "a2", "q3"]
 
 
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.usefixtures("ending_loops")
 def test_a_store_opened_in_one_event_loop_serves_the_next(lasting_url: str) -> None:
     client = ScriptedChatClient(["a1", "a2"])
 

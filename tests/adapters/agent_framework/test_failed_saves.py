@@ -150,12 +150,7 @@ async def test_a_caller_of_its_own_is_told_and_keeps_its_messages(watched: Watch
 async def test_a_store_that_is_away_fails_before_the_model_is_paid(watched: Watched) -> None:
     provider = ClewHistoryProvider(Store(watched), owner="ada")
     client = ScriptedChatClient(["a1"])
-
-    async def away(*args: Any, **kwargs: Any) -> Any:
-        raise UnavailableError("the store is away")
-
-    watched.read = away
-    watched.fetch = away
+    watched.away = True
     with pytest.raises(UnavailableError):
         await make_agent(client, provider).run("q1", session=AgentSession(session_id="t1"))
     assert client.sent == []

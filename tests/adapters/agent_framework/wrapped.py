@@ -16,12 +16,14 @@ class Watched:
     Attributes:
         calls: how often each verb was called.
         fail: what becomes of commits: nothing special, an error before they are sent, or an error after they were applied.
+        away: every verb fails.
     """
 
     def __init__(self, inner: Any) -> None:
         self._inner = inner
         self.calls: Counter[str] = Counter()
         self.fail: Literal["no", "before", "after"] = "no"
+        self.away = False
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self._inner, name)
@@ -30,7 +32,7 @@ class Watched:
 
         async def counted(*args: Any, **kwargs: Any) -> Any:
             self.calls[name] += 1
-            if name == "commit" and self.fail == "before":
+            if self.away or (name == "commit" and self.fail == "before"):
                 raise UnavailableError("the store is away")
             result = await attribute(*args, **kwargs)
             if name == "commit" and self.fail == "after":

@@ -12,19 +12,20 @@ from weakref import WeakKeyDictionary
 
 from agent_framework import AgentSession, HistoryProvider, Message, SessionContext, SupportsAgentRun
 
-from clew import Appended, Item, Page, Ref, Store, Thread, safe_cut
+from clew import Item, Page, Ref, Store, Thread, safe_cut
 from clew.errors import GoneError, InvalidError, NotFoundError, UnreadableError
 from clew.ids import new_thread_id
 
-from .branches import read_head, write_head
+from .branches import read_head
 from .connection import Connection
 from .guard import is_kept_by_service
 from .messages import make_item, make_title, read_message, with_id
 from .outbox import Batch, Outbox, OutboxFullError
 from .quarantine import Quarantine, Unreadable
-from .reading import load_items, read_span, write_span
+from .reading import load_items
 from .repair import mend
 from .selection import Chosen, Run, choose_new
+from .sending import append_batches
 
 logger = logging.getLogger("clew.adapters.agent_framework")
 
@@ -162,10 +163,10 @@ class ClewHistoryProvider(HistoryProvider):
         stored = {item.id for item in items}
         for batch in waiting:
             if batch.refused is None and (not self.branching or batch.state is state):
-                pairs = zip(batch.messages, batch.items, strict=True)
-                messages += [with_id(message, item.id) for message, item in pairs if item.id not in stored]
+                pairs = zip(batch.messages, batch.ids, strict=True)
+                messages += [with_id(message, id) for message, id in pairs if id not in stored]
         if run is not None:
-            run.items = items
+            run.items, run.fresh = items, not items
             run.ids = stored | {message.message_id for message in messages if message.message_id is not None}
         if self.max_messages is not None and len(messages) > self.max_messages:
             messages = messages[-self.max_messages :]
@@ -194,6 +195,7 @@ class ClewHistoryProvider(HistoryProvider):
         batch: Batch | None = None
         if chosen := choose_new(messages, run, self.source_id):
             batch = self._make_batch(ref, chosen, state)
+            batch.fresh = run is not None and run.fresh
             self._outbox.add(ref, batch)
         try:
             if batch is not None and batch.refused is None:
@@ -339,7 +341,7 @@ class ClewHistoryProvider(HistoryProvider):
 
     def _make_batch(self, ref: Ref, chosen: Sequence[Chosen], state: dict[str, Any] | None) -> Batch:
         messages = [one.message for one in chosen]
-        batch = Batch(messages, [], title=make_title(messages), state=state)
+        batch = Batch(messages, [one.id for one in chosen], [], title=make_title(messages), state=state)
         parent = self._find_parent(ref, state) if self.branching else None
         try:
             for one in chosen:
@@ -371,21 +373,5 @@ class ClewHistoryProvider(HistoryProvider):
         return stored[cut].position if cut < len(stored) else stored[-1].position + 1
 
     async def _send(self, ref: Ref, batches: Sequence[Batch]) -> None:
-        items = [item for batch in batches for item in batch.items]
-        title = next((batch.title for batch in batches if batch.title is not None), None)
-        cuts = [batch.trim_before for batch in batches if batch.trim_before is not None]
         store = await self._connection.get()
-        appended = await store.items.append(ref, items, create=True, title=title, trim_before=max(cuts, default=None))
-        self._note_saved(batches, appended)
-
-    def _note_saved(self, batches: Sequence[Batch], appended: Appended) -> None:
-        places = iter(zip(appended.ids, appended.positions, strict=True))
-        for batch in batches:
-            last = [next(places) for _ in batch.items][-1]
-            if batch.state is None:
-                continue
-            if self.branching:
-                write_head(batch.state, *last)
-            span = read_span(batch.state)
-            if span is not None and self.max_messages is None:
-                write_span(batch.state, (span[0], max(span[1], last[1])))
+        await append_batches(store, ref, batches, branching=self.branching, remember_span=self.max_messages is None)

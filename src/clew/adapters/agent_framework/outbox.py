@@ -33,8 +33,10 @@ class Batch:
 
     Attributes:
         messages: as the framework gave them.
-        items: their stored form, with ids that stay the same in every attempt.
+        ids: of their items; they stay the same in every attempt.
+        items: their stored form.
         title: for the thread, where this append makes it.
+        fresh: there was no such thread a moment ago, so that this append most likely makes it.
         trim_before: the position before which the thread may be cut in the same commit.
         state: the session's state, told when it is saved.
         sending: an attempt is under way.
@@ -42,8 +44,10 @@ class Batch:
     """
 
     messages: list[Message]
+    ids: list[str]
     items: list[NewItem]
     title: str | None = None
+    fresh: bool = False
     trim_before: int | None = None
     state: dict[str, Any] | None = None
     sending: bool = False

@@ -11,7 +11,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from clew import Item, Ref, Store
-from clew.errors import GoneError, NotFoundError
 
 from .branches import follow_branch, read_head
 
@@ -37,23 +36,17 @@ async def load_items(store: Store, ref: Ref, state: dict[str, Any] | None, *, li
     head = read_head(state) if branching else None
     before = head.position + 1 if head is not None else None
     span = read_span(state)
-    try:
-        if limit is None:
+    if limit is None:
+        items = await read_all(store, ref, span, before=before)
+    else:
+        items = await read_newest(store, ref, limit, before=before)
+    branch = items
+    if branching and items:
+        branch = follow_branch(items, head.id if head is not None else items[-1].id)
+        if limit is not None and len(branch) < limit <= len(items):
+            # Other branches stand between: read on.
             items = await read_all(store, ref, span, before=before)
-        else:
-            items = await read_newest(store, ref, limit, before=before)
-        if branching and items:
-            branch = follow_branch(items, head.id if head is not None else items[-1].id)
-            if limit is not None and len(branch) < limit <= len(items):
-                # Other branches stand between: read on.
-                items = await read_all(store, ref, span, before=before)
-                branch = follow_branch(items, head.id if head is not None else items[-1].id)[-limit:]
-        else:
-            branch = items
-    except GoneError:
-        raise
-    except NotFoundError:
-        return []
+            branch = follow_branch(items, head.id if head is not None else items[-1].id)[-limit:]
     if state is not None and items and limit is None:
         write_span(state, (items[0].position, items[-1].position))
     return branch
@@ -76,7 +69,7 @@ async def read_newest(store: Store, ref: Ref, count: int, *, before: int | None 
     """Return the newest `count` items, those before a position where one is given, oldest first."""
     found: list[Item] = []
     while len(found) < count:
-        page = await store.items.page(ref, before=before, limit=min(PAGE, count - len(found)), newest_first=True)
+        page = await store.items.page(ref, before=before, limit=min(PAGE, count - len(found)), newest_first=True, missing_ok=True)
         found.extend(page)
         if not page.has_more or not page.data:
             break
@@ -96,11 +89,11 @@ async def read_all(store: Store, ref: Ref, span: Span | None = None, *, before: 
         high = min(high, before - 1)
     starts = list(range(low, high - PAGE + 1, PAGE))[: 4 * WAVE]
     guessed_to = starts[-1] + PAGE if starts else low
-    newest, older, *parts = await asyncio.gather(
-        store.items.page(ref, before=before, limit=PAGE, newest_first=True),
+    newest, older, parts = await asyncio.gather(
+        store.items.page(ref, before=before, limit=PAGE, newest_first=True, missing_ok=True),
         # Nothing should stand before the span; a span of another thread is found out by this.
         _read_last(store, ref, low if starts else 1),
-        *(_read_between(store, ref, start, start + PAGE) for start in starts),
+        asyncio.gather(*(_read_between(store, ref, start, start + PAGE) for start in starts)),
     )
     tail = list(reversed(newest.data))
     if not newest.has_more or not tail:
@@ -117,12 +110,14 @@ async def read_all(store: Store, ref: Ref, span: Span | None = None, *, before: 
 
 async def _read_last(store: Store, ref: Ref, position: int) -> Sequence[Item]:
     """Return the last item before a position, if there is one."""
-    return (await store.items.page(ref, before=position, limit=1, newest_first=True)).data if position > 1 else ()
+    return (
+        (await store.items.page(ref, before=position, limit=1, newest_first=True, missing_ok=True)).data if position > 1 else ()
+    )
 
 
 async def _read_between(store: Store, ref: Ref, start: int, end: int) -> Sequence[Item]:
     """Return the items from position `start` to before `end`, at most a page apart."""
-    return (await store.items.page(ref, after=start - 1, before=end, limit=PAGE)).data
+    return (await store.items.page(ref, after=start - 1, before=end, limit=PAGE, missing_ok=True)).data
 
 
 async def _read_span(store: Store, ref: Ref, start: int, end: int) -> list[Item]:

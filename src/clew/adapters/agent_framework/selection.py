@@ -27,12 +27,14 @@ class Run:
         started_ms: when it began: its input was made then, or before.
         items: what was loaded, None where nothing was.
         ids: the ids that are known to be in the thread.
+        fresh: nothing was in the thread when it was loaded, so that most likely there was no thread.
     """
 
     context: SessionContext
     started_ms: int = field(default_factory=now_ms)
     items: list[Item] | None = None
     ids: set[str] = field(default_factory=set)
+    fresh: bool = False
 
     def answers(self) -> set[int]:
         """Return what the model said in this run: `id` of each message."""
