@@ -29,7 +29,7 @@ def make_appends(items: NewItem | Sequence[NewItem], partition: Partition, once:
     """
     batch = [items] if isinstance(items, NewItem) else items
     if not isinstance(batch, Sequence) or isinstance(batch, str | bytes):
-        raise InvalidError(f"items must be a NewItem or a sequence of them, not {type(items).__name__}")
+        raise InvalidError(f"items must be a clew.NewItem or a sequence of them, not {type(items).__name__}")
     if len(batch) > MAX_CHANGES:
         raise InvalidError(f"{len(batch):,} items are too many for one append: at most {MAX_CHANGES:,} are allowed, so split it")
     appends = []

@@ -5,7 +5,7 @@ An append is one call of the backend, and so is a page, a tail, an item and a cu
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -282,7 +282,7 @@ class Items:
         """
         return await finding.get_item(self._backend, partition_of(thread), check_id(id, "an item's id"))
 
-    def follow(self, thread: ThreadKey, after: str | int | None = None) -> AsyncIterator[Item]:
+    def follow(self, thread: ThreadKey, after: str | int | None = None) -> AsyncGenerator[Item]:
         """Yield the items after a cursor (all of them for None), then each new one when it is committed. It never ends by itself.
 
         Raises:
