@@ -253,12 +253,7 @@ class Trip:
     async def _send(self) -> None:
         connection = self.connection
         if not connection.is_connected:
-            try:
-                await connection.connect()  # type: ignore[no-untyped-call]
-            except BaseException:
-                # Cut off in its greeting, it would take the rest of that for the first reply.
-                await connection.disconnect(nowait=True)
-                raise
+            await connection.connect()  # type: ignore[no-untyped-call]
         payload = b"".join([request.seal() for request in self._batch])
         if self._confirm:
             payload += self._confirm[0]
