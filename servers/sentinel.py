@@ -65,9 +65,11 @@ class Sentinel:
             for replica in replicas:
                 replica.follow(primary)
             wait_until(lambda: all(self.in_sync(replica) for replica in replicas), "the replicas to be in sync")
-            for index, sentry in enumerate(self.sentinels):
-                # Each is told of those before it, and tells them: nobody waits for the greetings of two seconds.
-                sentry.watch = self._watch(primary, replicas, self.sentinels[:index])
+            for sentry in self.sentinels:
+                sentry.reserve()
+            for sentry in self.sentinels:
+                # Each is told of the others: nobody waits for their greetings, which come every two seconds.
+                sentry.watch = self._watch(primary, replicas, [other for other in self.sentinels if other is not sentry])
                 sentry.start()
             wait_until(self._met, "the sentinels to know each other")
         except BaseException:

@@ -73,7 +73,7 @@ class Server:
     def port(self) -> int:
         """The port, the same for the server's whole life."""
         if self._port is None:
-            raise RuntimeError("the server is not started")
+            raise RuntimeError("the server has no port yet: start it")
         return self._port.number
 
     @property
@@ -124,10 +124,14 @@ class Server:
 
     # -- its life -------------------------------------------------------------------------------------------------------
 
+    def reserve(self) -> None:
+        """Choose the port now, for others to know before the start."""
+        self._port = self._port or reserve()
+
     def start(self) -> Server:
         """Start it and wait until it answers, on another port where the first one was taken meanwhile."""
         for _ in range(10):
-            self._port = reserve()
+            self.reserve()
             self._process = Process()
             try:
                 if self.tls:
