@@ -97,7 +97,7 @@ def test_the_version_is_the_packages() -> None:
 
 def test_another_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="nonsense"):
-        clew.nonsense  # noqa: B018
+        clew.nonsense  # type: ignore[attr-defined]  # noqa: B018
 
 
 def test_importing_clew_brings_the_standard_library_and_msgspec_and_no_backend() -> None:

@@ -5,7 +5,7 @@ Importing this brings the standard library and msgspec, nothing else.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from .errors import (
     AlreadyExistsError,
@@ -26,9 +26,6 @@ from .errors import (
 )
 from .model import Appended, Item, NewItem, Page, Ref, Resolved, Thread, ThreadKey, Value
 from .store import Store, connect, safe_cut
-
-if TYPE_CHECKING:
-    __version__: str
 
 __all__ = [
     "AlreadyExistsError",
@@ -61,13 +58,14 @@ __all__ = [
     "safe_cut",
 ]
 
-_PACKAGE: Final = "clew"
+if TYPE_CHECKING:
+    __version__: str
+else:
 
+    def __getattr__(name: str) -> str:
+        if name != "__version__":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        # Read when asked for: it costs more than all the rest of the import.
+        from importlib.metadata import version
 
-def __getattr__(name: str) -> str:
-    if name != "__version__":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # Read when asked for: it costs more than all the rest of the import.
-    from importlib.metadata import version
-
-    return version(_PACKAGE)
+        return version("clew")
