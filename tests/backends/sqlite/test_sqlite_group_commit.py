@@ -7,13 +7,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
-from clew.backends.sqlite import SqliteBackend
+import pytest
+
+from clew.backends.sqlite import SqliteBackend, gathering
 from clew.backends.sqlite.address import Address
 from clew.backends.sqlite.unit import Unit
 from clew.codec import make_entry
-from clew.errors import ConflictError, NotFoundError, UnknownCursorError
+from clew.errors import ConflictError, InvalidError, NotFoundError, UnknownCursorError
 from clew.ids import new_id
-from clew.records import ANY, Append, Change, Commit, Partition, PutDocument, Remove, Replace, Trim, Truncate
+from clew.records import ANY, Append, Change, Commit, Lease, Listed, Partition, PutDocument, Remove, Replace, Trim, Truncate
 
 from .conftest import Opener
 
@@ -159,3 +161,59 @@ async def test_listed_moments_grow_when_the_clock_steps_back(path: Path) -> None
         assert [line.name for line in await store.list("owner", before=lines[0])] == ["a", "c"]
     finally:
         await store.aclose()
+
+
+async def test_gathered_appends_move_every_partition_as_plain_ones_would(store: SqliteBackend, inspect: Inspect) -> None:
+    places = [Partition("owner", f"t{n:03}") for n in range(150)]
+    for place in places:
+        await store.commit(place, [add("first")], listed=place.name < "t100")
+        if place.name.endswith(("3", "7")):
+            await store.expire(place, 60_000, kind="sliding" if place.name.endswith("3") else "fixed")
+    fixed: dict[str, int] = dict(
+        inspect("SELECT name, expires_ms FROM partition WHERE sliding_ms IS NULL AND expires_ms IS NOT NULL")
+    )
+    lines = {line.name: line.updated_us for line in await store.list("owner", limit=1000)}
+    assert len(lines) == 100
+
+    calls = [(place, turn) for turn in range(3) for place in places]
+    done = await asyncio.gather(*(store.commit(place, [add(f"id-{turn}")], listed=turn == 1) for place, turn in calls))
+    for (_place, turn), commit in zip(calls, done, strict=True):
+        assert (commit.revision, commit.outcomes) == (turn + 2, (turn + 2,))
+    for place in places:
+        page = await store.read(place, "items")
+        assert [entry.id for entry in page.entries] == ["first", "id-0", "id-1", "id-2"]
+        found = await store.fetch(place)
+        last = max(commit.committed_ms for (each, _), commit in zip(calls, done, strict=True) if each == place)
+        assert (found.revision, found.updated_ms) == (4, last)
+        if place.name.endswith("3"):
+            assert found.expires_ms is not None
+            assert abs(found.expires_ms - last - 60_000) <= 2
+        else:
+            assert found.expires_ms == fixed.get(place.name)
+    after = await store.list("owner", limit=1000)
+    assert {line.name for line in after} == {place.name for place in places}
+    assert len({line.updated_us for line in after}) == 150
+    assert all(line.updated_us > lines.get(line.name, 0) for line in after)
+
+
+async def test_without_update_from_appends_are_gathered_all_the_same(
+    store: SqliteBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gathering, "CHUNKS", (1,))
+    places = [Partition("owner", f"t{n}") for n in range(50)]
+    for n in range(3):
+        done = await asyncio.gather(*(store.commit(place, [add(f"id-{n}")], listed=True) for place in places))
+        assert [commit.outcomes for commit in done] == [(n + 1,)] * 50
+    assert len(await store.list("owner", limit=100)) == 50
+
+
+async def test_a_line_or_a_lease_that_nobody_gave_is_refused(store: SqliteBackend) -> None:
+    for line in (Listed("a", 1 << 70), Listed("a", -1), Listed("", 1), Listed("\ud800", 1)):
+        with pytest.raises(InvalidError):
+            await store.list("owner", before=line)
+    for lease in (Lease("", "holder", 1, 1), Lease("name", "\ud800", 1, 1)):
+        with pytest.raises(InvalidError):
+            await store.renew(lease, PLACE, ttl_ms=1000)
+        with pytest.raises(InvalidError):
+            await store.release(lease, PLACE)
+    assert await store.release(Lease("name", "holder", 1 << 90, 1), PLACE) is False

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import AsyncIterator, Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from ...errors import InvalidError
 from ...limits import (
@@ -32,6 +32,7 @@ from .gathering import PlainAppend
 from .globs import Glob
 from .unit import Clock, read_clock
 
+_END_OF_TIME: Final = 1 << 62
 _Keys: TypeAlias = list[str]
 """Named here: inside the class, `list` is a verb."""
 
@@ -143,6 +144,10 @@ class SqliteBackend:
         """See Listing.list."""
         check_id(owner, "the owner")
         check_limit(limit)
+        if before is not None:
+            check_id(before.name, "the thread id")
+            if not 0 <= before.updated_us < _END_OF_TIME:
+                raise InvalidError("this line is of no listing: pass one that `list` returned")
         return await self._engine.read(lambda unit: reading.list_partitions(unit, owner, limit, before))
 
     # -- Leasing ------------------------------------------------------------------------------------------------------
@@ -150,20 +155,21 @@ class SqliteBackend:
     async def claim(self, partition: Partition, name: str, holder: str, *, ttl_ms: int) -> Lease | None:
         """See Leasing.claim."""
         check_partition(partition)
-        check_id(name, "a lease's name")
-        check_id(holder, "the holder")
+        _check_lease(name, holder)
         check_ttl(ttl_ms)
         return await self._engine.write(lambda unit: leases.claim(unit, partition, name, holder, ttl_ms))
 
     async def renew(self, lease: Lease, partition: Partition, *, ttl_ms: int) -> Lease | None:
         """See Leasing.renew."""
         check_partition(partition)
+        _check_lease(lease.name, lease.holder)
         check_ttl(ttl_ms)
         return await self._engine.write(lambda unit: leases.renew(unit, partition, lease, ttl_ms))
 
     async def release(self, lease: Lease, partition: Partition) -> bool:
         """See Leasing.release."""
         check_partition(partition)
+        _check_lease(lease.name, lease.holder)
         return await self._engine.write(lambda unit: leases.release(unit, partition, lease))
 
     # -- Expiry -------------------------------------------------------------------------------------------------------
@@ -208,6 +214,11 @@ class SqliteBackend:
             check_id(cursor, "the cursor", most=MAX_VALUE_KEY_BYTES)
         glob = Glob(pattern)
         return await self._engine.read(lambda unit: values.scan_values(unit, glob, limit, cursor))
+
+
+def _check_lease(name: str, holder: str) -> None:
+    check_id(name, "a lease's name")
+    check_id(holder, "the holder")
 
 
 def _check_key(key: str) -> None:
