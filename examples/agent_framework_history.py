@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from agent_framework import Agent, AgentSession, BaseChatClient, ChatResponse, Message
+from agent_framework import Agent, AgentSession, BaseChatClient, ChatResponse, FunctionInvocationLayer, Message
 
 import clew
 from clew.adapters.agent_framework import ClewHistoryProvider
 
 
-class Recaller(BaseChatClient):
+class Recaller(FunctionInvocationLayer, BaseChatClient):
     """A stand-in for a model: it says what it was told. Put any other chat client of the framework in its place."""
 
     def _inner_get_response(self, *, messages: Sequence[Message], stream: bool, options: Mapping[str, Any], **kwargs: Any) -> Any:

@@ -203,6 +203,26 @@ async def test_a_run_that_is_cancelled_leaves_the_history_as_it_was(store: Store
     assert shape(await provider.get_messages("t1")) == TURN[:4]
 
 
+async def test_a_run_that_is_cancelled_while_it_saves_is_saved_by_the_next_one(watched: Watched) -> None:
+    provider = ClewHistoryProvider(Store(watched), owner="ada")
+    agent = make_agent(ScriptedChatClient(["a1", "a2", "a3"]), provider)
+    session = AgentSession(session_id="t1")
+    await agent.run("q1", session=session)
+    watched.held = asyncio.Event()
+    before = watched.calls["commit"]
+    run = asyncio.ensure_future(agent.run("q2", session=session))
+    await wait_until(lambda: watched.calls["commit"] > before)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert session.state["clew"]["saved"] is False
+    assert shape(provider.unsaved(session)) == TURN[2:4]
+    watched.held = None
+    await agent.run("q3", session=session)
+    assert session.state["clew"]["saved"] is True
+    assert shape(await provider.get_messages("t1")) == TURN
+
+
 async def test_a_stream_that_is_abandoned_leaves_the_history_as_it_was(store: Store) -> None:
     provider = ClewHistoryProvider(store, owner="ada")
     agent = make_agent(ScriptedChatClient(["a1", "abandoned", "a2"]), provider)

@@ -72,3 +72,15 @@ async def test_a_report_never_holds_what_was_said(store: Store, caplog: pytest.L
         await provider.get_messages("t1")
     assert "s3cret" not in caplog.text
     assert "s3cret" not in repr(provider.unreadable)
+
+
+async def test_a_callback_that_fails_does_not_stop_the_session(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    await spoil(store, b"{")
+
+    def fail(record: Unreadable) -> None:
+        raise RuntimeError("no mail today")
+
+    provider = ClewHistoryProvider(store, owner="ada", on_unreadable=fail)
+    with caplog.at_level(logging.ERROR):
+        assert [m.text for m in await provider.get_messages("t1")] == ["before", "after"]
+    assert "no mail today" in caplog.text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from typing import Any, Literal
 
@@ -17,6 +18,7 @@ class Watched:
         calls: how often each verb was called.
         fail: what becomes of commits: nothing special, an error before they are sent, or an error after they were applied.
         away: every verb fails.
+        held: set, and commits wait for it before they are sent.
     """
 
     def __init__(self, inner: Any) -> None:
@@ -24,6 +26,7 @@ class Watched:
         self.calls: Counter[str] = Counter()
         self.fail: Literal["no", "before", "after"] = "no"
         self.away = False
+        self.held: asyncio.Event | None = None
 
     def __getattr__(self, name: str) -> Any:
         attribute = getattr(self._inner, name)
@@ -34,6 +37,8 @@ class Watched:
             self.calls[name] += 1
             if self.away or (name == "commit" and self.fail == "before"):
                 raise UnavailableError("the store is away")
+            if name == "commit" and self.held is not None:
+                await self.held.wait()
             result = await attribute(*args, **kwargs)
             if name == "commit" and self.fail == "after":
                 raise UnavailableError("the store went away")

@@ -129,19 +129,20 @@ class ClewHistoryProvider(HistoryProvider):
         self, *, agent: SupportsAgentRun, session: AgentSession, context: SessionContext, state: dict[str, Any]
     ) -> None:
         """Save the run's messages in one commit. See `on_save_error` for what happens when that fails."""
+        ref = self._ref(context.session_id)
+        # Not saved until the store says so, whatever happens in between.
+        state["saved"] = False
         token = _RUN.set(self._runs.get(context) or Run(context))
         try:
             await super().after_run(agent=agent, session=session, context=context, state=state)
         except Exception as error:
-            ref = self._ref(context.session_id)
-            count = sum(len(batch.messages) for batch in self._outbox.waiting(ref))
-            state["saved"] = False
             if self.on_save_error == "raise" or isinstance(error, OutboxFullError):
                 raise
+            count = sum(len(batch.messages) for batch in self._outbox.waiting(ref))
             # No traceback of the driver here: it may show what was sent.
             logger.error("thread %r: %d messages are not saved yet: %s: %s", ref.id, count, type(error).__name__, error)
         else:
-            state["saved"] = not self._outbox.waiting(self._ref(context.session_id))
+            state["saved"] = not self._outbox.waiting(ref)
         finally:
             _RUN.reset(token)
 

@@ -132,12 +132,12 @@ def _author(message: Message) -> str | None:
     return name if isinstance(name, str) and name.isprintable() and len(name) <= 128 else None
 
 
-class _Text(msgspec.Struct, tag="text", tag_field="type", forbid_unknown_fields=True):
+class _Text(msgspec.Struct, tag="text", tag_field="type", forbid_unknown_fields=True, gc=False):
     text: str
     additional_properties: dict[str, Any] | None = None
 
 
-class _Plain(msgspec.Struct, tag="message", tag_field="type", forbid_unknown_fields=True):
+class _Plain(msgspec.Struct, tag="message", tag_field="type", forbid_unknown_fields=True, gc=False):
     """A message of texts, which is what most of a history is."""
 
     role: str

@@ -51,8 +51,13 @@ class Quarantine:
         self._records[key] = record
         where = record.thread_id, record.position
         logger.warning("thread %r: the record at position %d is left out of the history: %s", *where, record.reason)
-        if self._notify is not None:
+        if self._notify is None:
+            return
+        try:
             self._notify(record)
+        except Exception:
+            # A report that fails must not do what the bad record could not: stop the session.
+            logger.exception("on_unreadable failed")
 
     def records(self) -> tuple[Unreadable, ...]:
         """Return what was reported, the earliest first."""
