@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import re
 from pathlib import Path
 
 import pytest
 
-from clew import errors, limits
+from clew import errors, limits, settings
 from clew.backend import Expiry, Leasing, Listing
 from clew.backends.redis import keys, options
 from clew.backends.sqlite import address
+from clew.cli import exits, models
 from clew.codec import make_entry
 from clew.ids import new_id
 from clew.records import Append, Change, Partition, PutDocument
@@ -22,6 +24,8 @@ from .conftest import Pool
 from .support import with_options
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+CONFIGURATION = (DOCS / "configuration.md").read_text()
+ERRORS = (DOCS / "errors.md").read_text()
 REDIS = (DOCS / "backends/redis.md").read_text()
 SQLITE = (DOCS / "backends/sqlite.md").read_text()
 
@@ -145,12 +149,34 @@ def test_the_glossary_has_each_word_once_in_order() -> None:
 
 
 def test_every_error_is_explained_once() -> None:
-    shown = [words(row[0])[0] for row in rows((DOCS / "errors.md").read_text(), "error")]
+    shown = [words(row[0])[0] for row in rows(ERRORS, "error")]
     raised = [name for name, kind in vars(errors).items() if isinstance(kind, type) and issubclass(kind, errors.ClewError)]
     assert sorted(shown) == sorted(raised)
 
 
+def test_every_error_has_its_exit_code() -> None:
+    for name, _, _, code in rows(ERRORS, "error"):
+        kind = getattr(errors, words(name)[0])
+        error = kind("it", "redis") if kind is errors.MissingExtraError else kind("it")
+        assert code == str(exits.exit_code(error)), name
+
+
+def test_the_exit_codes_in_the_docs_are_the_commands() -> None:
+    assert rows(CONFIGURATION, "code") == [[str(code), meaning] for code, meaning in exits.MEANINGS.items()]
+
+
+def test_every_variable_is_in_the_table_and_in_the_example_file() -> None:
+    read = set(settings.KNOWN + settings.OF_COMMANDS + settings.OF_REDIS)
+    read |= set(re.findall(r'"((?:CLEW|OPENAI|AOAI|AZURE_OPENAI)_[A-Z_]+)"', inspect.getsource(models)))
+    table = rows(CONFIGURATION, "variable")
+    shown = [words(row[0])[0] for row in table]
+    # A second name of the same thing stands in its row.
+    assert read == set(shown) | {name for row in table for name in words(row[2]) if name in read}
+    example = re.findall(r"^# ([A-Z_]+)=", (DOCS.parent / ".env.example").read_text(), re.MULTILINE)
+    assert set(example) == set(shown)
+
+
 def test_the_limits_in_the_docs_are_the_codes() -> None:
-    shown = {words(row[0])[0]: row[1] for row in rows((DOCS / "configuration.md").read_text(), "limit")}
+    shown = {words(row[0])[0]: row[1] for row in rows(CONFIGURATION, "limit")}
     known = {name: value for name, value in vars(limits).items() if name.isupper() and isinstance(value, int)}
     assert shown == {name: f"{value:,}" for name, value in known.items()}
