@@ -25,7 +25,7 @@ PREFIX: Final = f"{_FAMILY}{os.getpid()}-"
 
 _LAUNCHER: Final = str(Path(__file__).with_name("launcher.py"))
 # The kernel tells a child of the end of the *thread* that started it, so all are started by one that stays.
-_spawner = ThreadPoolExecutor(1, thread_name_prefix="clew-servers")
+_spawner = ThreadPoolExecutor(1, thread_name_prefix="servers")
 _alive: weakref.WeakSet[Process] = weakref.WeakSet()
 
 
