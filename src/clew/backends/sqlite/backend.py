@@ -27,10 +27,10 @@ from .address import Address
 from .changes import AppendRun, make_steps
 from .cursors import check_cursor
 from .engine import Engine
-from .following import follow
+from .following import NumberedPage, follow
 from .gathering import PlainAppend
 from .globs import Glob
-from .unit import Clock, read_clock
+from .unit import Clock, Work, read_clock
 
 _END_OF_TIME: Final = 1 << 62
 _Keys: TypeAlias = list[str]
@@ -120,7 +120,11 @@ class SqliteBackend:
         check_partition(partition)
         check_id(log, "a log's name")
         check_cursor(after)
-        return follow(self._engine.watch, self._engine.read, partition, log, after)
+        return follow(self._engine.watch, self._read_pages, partition, log, after)
+
+    async def _read_pages(self, work: Work[NumberedPage]) -> NumberedPage:
+        """Read for a follower, which so keeps the store from being collected."""
+        return await self._engine.read(work)
 
     async def revision(self, partition: Partition) -> int:
         """See Backend.revision."""

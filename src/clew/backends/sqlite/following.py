@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
-from typing import Final, Protocol
+from typing import Final, TypeAlias
 
 from ...errors import GoneError
 from ...records import Entry, Page, Partition
@@ -15,10 +15,10 @@ from .watching import Watch
 ENTRIES_AT_ONCE: Final = 200
 
 
-class Read(Protocol):
-    """Runs work that reads."""
-
-    async def __call__(self, work: Work[tuple[int | None, Page]]) -> tuple[int | None, Page]: ...
+NumberedPage: TypeAlias = tuple[int | None, Page]
+"""The number of the partition that was read, None where there is none, and the page."""
+Read: TypeAlias = Callable[[Work[NumberedPage]], Awaitable[NumberedPage]]
+"""Runs work that reads."""
 
 
 async def follow(watch: Watch, read: Read, partition: Partition, log: str, after: int | str | None) -> AsyncIterator[Entry]:

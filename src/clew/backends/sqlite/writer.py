@@ -21,7 +21,7 @@ from .jobs import AnyJob, Job, JobQueue, hand_back
 from .memo import Memo
 from .sweeping import Sweeper
 from .unit import Clock, Unit
-from .watching import Watch
+from .watching import LONGEST_S, Watch
 
 log = logging.getLogger("clew.sqlite")
 MOST_AT_ONCE: Final = 512
@@ -71,7 +71,7 @@ class Writer:
         """Return how many seconds to wait for work before something else is due."""
         now = time.monotonic()
         due = self._sweeper.due
-        if self.watch.is_watched:
+        if self._is_looking():
             due = min(due, self._next_look)
         return max(due - now, 0.0)
 
@@ -169,11 +169,16 @@ class Writer:
             self.watch.wake_all()
         return True
 
+    def _is_looking(self) -> bool:
+        """Tell whether commits of other processes matter to anybody just now."""
+        return self.watch.is_watched and self._address.path is not None
+
     def _look_around(self, db: sqlite3.Connection) -> None:
         """Do what is due: look whether another process committed, and purge a little of what is gone."""
         now = time.monotonic()
         try:
-            if self.watch.is_watched and now >= self._next_look:
+            if self._is_looking() and now >= self._next_look:
+                self._next_look = now + LONGEST_S
                 self._next_look = now + self.watch.rest(moved=self._note_others(db))
             if now >= self._sweeper.due:
                 self._sweeper.sweep(db, self._clock() // 1000)
