@@ -17,7 +17,7 @@ from typing import Protocol, runtime_checkable
 from .limits import TOMBSTONE_MS
 from .records import ANY, Any_, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
 
-__all__ = ["Backend", "Expiry", "Leasing", "Listing", "Values"]
+__all__ = ["Backend", "Describing", "Expiry", "Leasing", "Listing", "Values"]
 
 
 @runtime_checkable
@@ -162,4 +162,13 @@ class Values(Protocol):
 
         A part may hold fewer than `limit` keys, or none. A key that is there throughout is seen at least once.
         """
+        ...
+
+
+@runtime_checkable
+class Describing(Protocol):
+    """What a person at a terminal wants to know about the store."""
+
+    async def describe(self) -> dict[str, str | int | float | bool | None]:
+        """Return facts by name, as `version`, `persistence`, `eviction policy`; None where the server does not tell."""
         ...

@@ -1,0 +1,359 @@
+"""The commands: their options, their help, and which function does the work."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Coroutine
+from typing import IO, Annotated, Any, NoReturn, TypeVar
+
+import typer
+from rich.text import Text
+
+from ..errors import ClewError, InvalidError
+from ..model import Ref
+from ..settings import Settings, mask_url
+from ..store import connect
+from .exits import FAILED, INTERRUPTED, MEANINGS, exit_code
+from .screen import age, clean, err, item_json, item_text, note, out, progress, say, table, write_json
+
+T = TypeVar("T")
+
+app = typer.Typer(
+    name="clew",
+    help="Keep, show and resume the conversations of AI agents, on Redis or on an embedded file.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    epilog="Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + ".",
+)
+
+Url = Annotated[str | None, typer.Option("--url", help="The store; CLEW_URL, REDIS_URL or the embedded file otherwise.")]
+Owner = Annotated[str | None, typer.Option("--owner", help="Whose threads; CLEW_OWNER or the user's name otherwise.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
+
+
+@app.command(epilog='Examples:  clew chat    clew chat --message "My name is Ada." --json    clew chat --thread thr_...')
+def chat(
+    message: Annotated[str | None, typer.Option("--message", "-m", help="Do one turn with this message, and exit.")] = None,
+    thread: Annotated[str | None, typer.Option("--thread", help="Go on in this thread.")] = None,
+    url: Url = None,
+    owner: Owner = None,
+    as_json: AsJson = False,
+) -> None:
+    """Talk with a model; everything said is kept, and can be resumed from anywhere."""
+    from .chat import run_menu, run_turn
+
+    settings = _settings(url, owner, as_json)
+    if message is None and as_json:
+        _fail(InvalidError("--json needs --message: the menu is for people"), as_json)
+    if message is not None and not message.strip():
+        _fail(InvalidError("--message is empty: say something"), as_json)
+    if message is None:
+        _run(run_menu(settings.url, settings.owner, thread, settings.source), as_json)
+    else:
+        _run(run_turn(settings.url, settings.owner, message, thread, as_json=as_json), as_json)
+
+
+@app.command(epilog="Examples:  clew threads    clew threads --limit 100 --json    clew threads --cursor CURSOR")
+def threads(
+    limit: Annotated[int, typer.Option(help="How many, from 1 to 1,000.")] = 20,
+    cursor: Annotated[str | None, typer.Option(help="The cursor of the page before.")] = None,
+    url: Url = None,
+    owner: Owner = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the saved threads, the newest write first."""
+    settings = _settings(url, owner, as_json)
+
+    async def work() -> None:
+        async with connect(settings.url) as store:
+            page = await store.threads.list(settings.owner, limit=limit, cursor=cursor)
+        if as_json:
+            rows = [
+                {
+                    "thread": each.id,
+                    "title": each.title,
+                    "metadata": dict(each.metadata),
+                    "created_at": each.created_at.isoformat(),
+                    "updated_at": each.updated_at.isoformat(),
+                    "revision": each.revision,
+                }
+                for each in page
+            ]
+            write_json({"threads": rows, "cursor": page.cursor})
+            return
+        if not page.data:
+            note(f"no threads of {settings.owner} in {mask_url(settings.url)}; clew chat starts one")
+        table(("thread", "title", "last written"), [(each.id, each.title or "", age(each.updated_at)) for each in page])
+        if page.has_more:
+            note(f"more:  clew threads --cursor {page.cursor}")
+
+    _run(work(), as_json)
+
+
+@app.command(epilog="Examples:  clew show thr_...    clew show thr_... --limit 200 --after ITEM --json")
+def show(
+    thread: Annotated[str, typer.Argument(help="The thread's id.")],
+    limit: Annotated[int, typer.Option(help="How many items, from 1 to 1,000.")] = 100,
+    after: Annotated[str | None, typer.Option(help="Start after the item with this id; the newest items otherwise.")] = None,
+    url: Url = None,
+    owner: Owner = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a thread holds: the newest items, oldest first."""
+    settings = _settings(url, owner, as_json)
+
+    async def work() -> None:
+        ref = Ref(settings.owner, thread)
+        async with connect(settings.url) as store:
+            header = await store.threads.get(ref)
+            page = await store.items.page(ref, after=after, limit=limit, newest_first=after is None)
+        items = list(page) if after is not None else list(page)[::-1]
+        if as_json:
+            write_json(
+                {
+                    "thread": header.id,
+                    "title": header.title,
+                    "metadata": dict(header.metadata),
+                    "revision": header.revision,
+                    "items": [item_json(item) for item in items],
+                    "has_more": page.has_more,
+                }
+            )
+            return
+        if page.has_more and after is None:
+            note("older items are not shown: --limit shows more")
+        for item in items:
+            out().print(Text(f"{clean(item.author or item.kind)}> ", style="bold"), Text(clean(item_text(item))), sep="")
+        if page.has_more and after is not None:
+            note(f"more:  clew show {thread} --after {items[-1].id}")
+
+    _run(work(), as_json)
+
+
+@app.command(epilog="Examples:  clew drop thr_... --yes    clew drop thr_... --yes --json")
+def drop(
+    thread: Annotated[str, typer.Argument(help="The thread's id.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    url: Url = None,
+    owner: Owner = None,
+    as_json: AsJson = False,
+) -> None:
+    """Delete a thread and all its items, for good."""
+    settings = _settings(url, owner, as_json)
+
+    async def work() -> None:
+        ref = Ref(settings.owner, thread)
+        async with connect(settings.url) as store:
+            header = await store.threads.get(ref)
+            if not yes:
+                if not sys.stdin.isatty():
+                    raise InvalidError("there is nobody to ask: add --yes to delete the thread")
+                if not typer.confirm(f"Delete {clean(header.title or header.id)!r} for good?", err=True):
+                    note("kept")
+                    return
+            await store.threads.delete(ref)
+        if as_json:
+            write_json({"thread": thread, "deleted": True})
+        else:
+            note(f"deleted {thread}")
+
+    _run(work(), as_json)
+
+
+@app.command("export", epilog="Examples:  clew export threads.jsonl    clew export --thread thr_... -    clew export | gzip > all.gz")
+def export_(
+    file: Annotated[str, typer.Argument(help="Where to; - for standard output.")] = "-",
+    thread: Annotated[list[str] | None, typer.Option("--thread", help="Only this thread; may be given several times.")] = None,
+    url: Url = None,
+    owner: Owner = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Say at the end what was done, as JSON on standard error.")] = False,
+) -> None:
+    """Write threads as JSON Lines, payloads byte for byte."""
+    from .transfer import export_threads
+
+    settings = _settings(url, owner, as_json)
+
+    async def work() -> None:
+        with _Counter("exporting") as count:
+            async with connect(settings.url) as store:
+                if file == "-":
+                    await export_threads(store, settings.owner, thread, sys.stdout.write, count.step)
+                    sys.stdout.flush()
+                else:
+                    with _open(file, "w") as target:
+                        await export_threads(store, settings.owner, thread, target.write, count.step)
+        count.tell("exported", as_json, stderr=True)
+
+    _run(work(), as_json)
+
+
+@app.command("import", epilog="Examples:  clew import threads.jsonl    zcat all.gz | clew import -    (run it again to go on)")
+def import_(
+    file: Annotated[str, typer.Argument(help="Where from; - for standard input.")] = "-",
+    url: Url = None,
+    owner: Owner = None,
+    as_json: AsJson = False,
+) -> None:
+    """Read threads that `clew export` wrote. What is there already stays; an interrupted import goes on when run again."""
+    from .transfer import import_threads
+
+    settings = _settings(url, owner, as_json)
+
+    async def work() -> None:
+        with _Counter("importing") as count:
+            async with connect(settings.url) as store:
+                if file == "-":
+                    await import_threads(store, settings.owner, sys.stdin.buffer, count.step)
+                else:
+                    with _open(file, "rb") as source:
+                        await import_threads(store, settings.owner, source, count.step)
+        count.tell("imported", as_json)
+
+    _run(work(), as_json)
+
+
+@app.command(epilog="Examples:  clew copy sqlite:///chat.db redis://localhost:6379/0    clew copy FROM TO --thread thr_...")
+def copy(
+    source: Annotated[str, typer.Argument(metavar="FROM", help="The store to read.")],
+    target: Annotated[str, typer.Argument(metavar="TO", help="The store to write.")],
+    thread: Annotated[list[str] | None, typer.Option("--thread", help="Only this thread; may be given several times.")] = None,
+    owner: Owner = None,
+    as_json: AsJson = False,
+) -> None:
+    """Copy threads from one store to another. What is there already stays; run it again to go on."""
+    from .transfer import copy_threads
+
+    settings = _settings(source, owner, as_json)
+
+    async def work() -> None:
+        with _Counter("copying") as count:
+            async with connect(source) as left, connect(target) as right:
+                await copy_threads(left, right, settings.owner, thread, count.step)
+        count.tell("copied", as_json)
+
+    _run(work(), as_json)
+
+
+@app.command(epilog="Examples:  clew doctor    clew doctor redis://localhost:6379/0 --json")
+def doctor(url: Annotated[str | None, typer.Argument(help="The store.")] = None, as_json: AsJson = False) -> None:
+    """Look at a store: what it is, and whether everything clew does with it works."""
+    from .doctor import examine
+
+    settings = _settings(url, None, as_json)
+
+    async def work() -> bool:
+        found = []
+        if not as_json:
+            say(f"store: {mask_url(settings.url)}", style="bold")
+        async for check in examine(settings.url):
+            found.append(check)
+            if not as_json:
+                mark, style = {True: ("ok  ", "green"), False: ("FAIL", "red"), None: ("look", "yellow")}[check.ok]
+                out().print(Text(mark, style=style), Text(f"  {clean(check.name)}: {clean(check.detail)}"), sep="")
+        well = all(check.ok is not False for check in found)
+        if as_json:
+            checks = [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in found]
+            write_json({"store": mask_url(settings.url), "ok": well, "checks": checks})
+        return well
+
+    if not _run(work(), as_json):
+        raise typer.Exit(FAILED)
+
+
+@app.command(epilog="Examples:  clew conform sqlite:///try.db    clew conform redis://localhost:6379/0 --json")
+def conform(url: Annotated[str, typer.Argument(help="The store to judge.")], as_json: AsJson = False) -> None:
+    """Judge a store by clew's conformance suite; it writes under names of its own, and deletes them."""
+    try:
+        from ..conformance import run
+
+        with progress() as bar:
+            task = bar.add_task("judging", total=None)
+            report = run(url, on_test=lambda test, outcome: bar.update(task, advance=1, description=test[:60]))
+    except ClewError as error:
+        _fail(error, as_json)
+    if as_json:
+        write_json(report.to_json())
+    else:
+        say(f"{mask_url(url)}: level {report.level}, {report.passed} passed, {report.failed} failed, {report.skipped} skipped")
+        for test, reason in report.failures:
+            say(f"  {test}: {reason}")
+    if report.failed:
+        raise typer.Exit(FAILED)
+
+
+class _Counter:
+    """Counts what is done, on a bar where there is a terminal."""
+
+    def __init__(self, what: str) -> None:
+        self._bar = progress()
+        self._task = self._bar.add_task(what, total=None)
+        self.done = {"thread": 0, "item": 0}
+
+    def __enter__(self) -> _Counter:
+        self._bar.__enter__()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def step(self, kind: str) -> None:
+        self.done[kind] += 1
+        if kind == "item":
+            self._bar.advance(self._task)
+
+    def tell(self, verb: str, as_json: bool, *, stderr: bool = False) -> None:
+        if not as_json:
+            note(f"{verb} {self.done['thread']} threads, {self.done['item']} items")
+        elif stderr:
+            err().print_json(data={"threads": self.done["thread"], "items": self.done["item"]}, indent=None)
+        else:
+            write_json({"threads": self.done["thread"], "items": self.done["item"]})
+
+
+def _settings(url: str | None, owner: str | None, as_json: bool) -> Settings:
+    """Return the settings, an option before the environment; make the default file's folder."""
+    from dataclasses import replace
+
+    try:
+        settings = Settings.from_env()
+        if url is not None:
+            settings = replace(settings, url=url, source="the command line")
+        if owner is not None:
+            settings = replace(settings, owner=owner)
+        settings.make_folder()
+    except ClewError as error:
+        _fail(error, as_json)
+    return settings
+
+
+def _open(file: str, mode: str) -> IO[Any]:
+    try:
+        return open(file, mode, encoding=None if "b" in mode else "utf-8")
+    except OSError as error:
+        raise InvalidError(f"{file}: {error.strerror}") from error
+
+
+def _run(work: Coroutine[Any, Any, T], as_json: bool) -> T:
+    try:
+        return asyncio.run(work)
+    except ClewError as error:
+        _fail(error, as_json)
+    except KeyboardInterrupt:
+        err().print()
+        raise typer.Exit(INTERRUPTED) from None
+    except BrokenPipeError:
+        # Whoever read the output has gone; there is nobody left to tell.
+        sys.stderr.close()
+        raise typer.Exit(0) from None
+
+
+def _fail(error: ClewError, as_json: bool) -> NoReturn:
+    code = exit_code(error)
+    if as_json:
+        write_json({"error": type(error).__name__, "message": str(error), "exit_code": code})
+    else:
+        err().print(Text(f"clew: {clean(str(error))}", style="red"))
+    raise typer.Exit(code) from error

