@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import unquote
 
+from clew.backend import Listing
 from clew.records import Partition
 from clew.schemes import open_backend
-from servers import Running, Sentinel, Server
+from servers import Cluster, Running, Sentinel, Server
 
 
 def data_servers(running: Running) -> list[Server]:
@@ -37,23 +38,44 @@ def partitions_of(keys: Iterable[str]) -> set[Partition]:
     return {Partition(unquote(owner), unquote(name)) for owner, slash, name in (tag.partition("/") for tag in tags) if slash}
 
 
+def owners_of(keys: Iterable[str]) -> set[str]:
+    """Return the owners that have a listing among these keys."""
+    tags = {key.partition("{")[2].partition("}")[0] for key in keys}
+    return {unquote(tag) for tag in tags if tag and "/" not in tag}
+
+
 def sweep(running: Running, url: str, namespace: str) -> list[str]:
     """Drop every partition in the namespace through clew, remove what is left, and return the keys that should not have been."""
     left = list_keys(running, f"{namespace}:*")
     if left:
         # A thread of its own: the test's event loop is nobody else's to run.
         with ThreadPoolExecutor(1) as thread:
-            thread.submit(lambda: asyncio.run(_drop(url, partitions_of(left)))).result()
-        left = list_keys(running, f"{namespace}:*")
+            thread.submit(lambda: asyncio.run(_drop(url, partitions_of(left), owners_of(left)))).result()
+        dropped = {(partition.owner, partition.name) for partition in partitions_of(left)}
+        left = {key: ttl for key, ttl in list_keys(running, f"{namespace}:*").items() if not _aging(running, key, dropped)}
     for server in data_servers(running):
         server.call("FLUSHALL")
     return sorted(key for key, ttl in left.items() if ttl == -1)
 
 
-async def _drop(url: str, partitions: Iterable[Partition]) -> None:
+def _aging(running: Running, key: str, dropped: set[tuple[str, str]]) -> bool:
+    """Whether this is a listing with only lines of what expired: they go when they are old. Of what was dropped none may stay."""
+    owners = owners_of([key])
+    if not owners:
+        return False
+    server = running.primary_of(key) if isinstance(running, Cluster) else data_servers(running)[0]
+    with server.control() as client:
+        names = [unquote(str(name)) for name in client.zrange(key, 0, -1)]
+    return all((owner, name) not in dropped for owner in owners for name in names)
+
+
+async def _drop(url: str, partitions: Iterable[Partition], owners: Iterable[str]) -> None:
     backend = await open_backend(url)
+    assert isinstance(backend, Listing)
     try:
         for partition in sorted(partitions):
             await backend.drop(partition, tombstone_ms=1)
+        for owner in sorted(owners):
+            assert list(await backend.list(owner)) == []
     finally:
         await backend.aclose()
