@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ..backend import Backend
-from ..errors import AlreadyExistsError, ConflictError
+from ..errors import AlreadyExistsError, ConflictError, InvalidError
 from ..ids import new_thread_id
 from ..limits import MAX_CHANGES, MAX_COMMIT_BYTES, MAX_PAGE
 from ..model import Ref, Thread, ThreadKey
@@ -35,7 +35,7 @@ async def fork(
     if make_thread(source, snapshot) is None:
         raise no_thread(source)
 
-    copy, last = _Copy(backend, target), None
+    copy, last = _Copy(backend, target, is_known=id is not None), None
     at = place_of(at)
     while True:
         for entry in page.entries:
@@ -57,9 +57,11 @@ async def fork(
 class _Copy:
     """The growing copy. What fits one commit waits for the header; of a longer one, all but the rest is written before."""
 
-    def __init__(self, backend: Backend, target: Partition) -> None:
+    def __init__(self, backend: Backend, target: Partition, *, is_known: bool) -> None:
+        """Write nothing yet. `is_known` says whether others may know the target's name already."""
         self._backend = backend
         self._target = target
+        self._is_known = is_known
         self._waiting: list[Change] = []
         self._bytes = 0
         self._revision = 0
@@ -83,6 +85,11 @@ class _Copy:
 
     async def _write_part(self) -> None:
         if self._revision == 0:
+            if self._is_known:
+                # Another's append to that name would be acknowledged, and vanish with a copy that dies.
+                raise InvalidError(
+                    "the thread is too long to be copied in one commit, and only then its copy can be given an id: leave the id out"
+                )
             expiry = need_expiry(self._backend)
             # Empty at first: what dies here leaves no more than a name.
             self._revision = (await self._backend.commit(self._target, [], expect=0)).revision

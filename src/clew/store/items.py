@@ -208,7 +208,7 @@ class Items:
 
         Args:
             at: an item's id or a position; None for all items.
-            id: the new thread's id; made for None.
+            id: the new thread's id; made for None, as it has to be where the copy does not fit one commit.
             owner: the new thread's owner; the same one for None.
             title: the new thread's title; the same one for None.
 
@@ -216,6 +216,7 @@ class Items:
             AlreadyExistsError: the owner has a thread with this id.
             UnknownCursorError: the thread knows no item with the id `at`.
             NotFoundError, GoneError: there is no such thread.
+            InvalidError: an `id` for a copy that does not fit one commit (`limits.MAX_CHANGES`, `limits.MAX_COMMIT_BYTES`).
         """
         return await forking.fork(self._backend, thread, at, id=id, owner=owner, title=title)
 
