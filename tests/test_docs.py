@@ -12,10 +12,11 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
+from typer.main import get_command
 
 import clew
+from clew.cli.app import app
 
 TOP = Path(__file__).resolve().parent.parent
 DECISIONS = TOP / "docs/decisions"
@@ -97,29 +98,46 @@ def shown_commands() -> list[tuple[str, str]]:
     return sorted(set(found))
 
 
+def commands() -> dict[str, Any]:  # typer's commands, which it has no public type for
+    """Return clew's commands by name."""
+    found: dict[str, Any] = vars(get_command(app))["commands"]
+    return found
+
+
 @pytest.mark.parametrize(("page", "line"), shown_commands())
 def test_a_command_that_is_shown_exists_with_its_options(page: str, line: str) -> None:
-    from clew.cli import command
-
-    words = shlex.split(re.split(r"\s[|>&#]", line)[0].removeprefix("uv run "))
-    assert words[0] == "clew", f"{page} shows {line!r} as a console command"
-    parse(command(), words)
+    check_command(line)
 
 
-def parse(command: click.Command, words: list[str]) -> None:
-    """Let click read the words as it would to run them; a wrong name or option raises its UsageError."""
-    context = command.make_context(words[0], words[1:] or ["--help"], resilient_parsing=len(words) == 1)
-    if isinstance(command, click.Group) and len(words) > 1:
-        name, found, rest = command.resolve_command(context, context.protected_args + context.args)
-        assert found is not None
-        assert name is not None
-        parse(found, [name, *rest])
+@pytest.mark.parametrize("name", commands())
+def test_the_examples_in_a_commands_help_are_right(name: str) -> None:
+    examples = re.split(r"\s{2,}", commands()[name].epilog.removeprefix("Examples:").strip())
+    for example in examples:
+        if not example.startswith("("):
+            check_command(example.rpartition("| ")[2] if example.startswith("zcat") else example)
 
 
 def test_every_command_is_shown_somewhere() -> None:
-    from clew.cli import command
-
-    whole = command()
-    assert isinstance(whole, click.Group)
     shown = {words[1] for _, line in shown_commands() if len(words := line.removeprefix("uv run ").split()) > 1}
-    assert set(whole.list_commands(click.Context(whole))) == shown
+    assert set(commands()) <= shown
+
+
+def check_command(line: str) -> None:
+    """Fail unless the line names one of clew's commands, with options and arguments that it takes."""
+    words = shlex.split(re.split(r"\s[|>&#]", line)[0].removeprefix("uv run "))
+    assert words[0] == "clew"
+    assert words[1] in commands(), f"there is no command {words[1]}"
+    parameters = commands()[words[1]].params
+    flags = {name: each.is_flag for each in parameters if each.param_type_name == "option" for name in each.opts} | {
+        "--help": True
+    }
+    rest, given = iter(words[2:]), 0
+    for word in rest:
+        if not word.startswith("-") or word == "-":
+            given += 1
+            continue
+        assert word in flags, f"clew {words[1]} has no option {word}"
+        assert flags[word] or next(rest, None), f"{word} needs a value"
+    arguments = [each for each in parameters if each.param_type_name == "argument"]
+    # In a sentence a command may stand without what it needs; in full, or not at all.
+    assert given == 0 or sum(each.required for each in arguments) <= given <= len(arguments), f"{line} has {given} arguments"
