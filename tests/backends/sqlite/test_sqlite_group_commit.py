@@ -217,3 +217,17 @@ async def test_a_line_or_a_lease_that_nobody_gave_is_refused(store: SqliteBacken
         with pytest.raises(InvalidError):
             await store.release(lease, PLACE)
     assert await store.release(Lease("name", "holder", 1 << 90, 1), PLACE) is False
+
+
+async def test_what_was_remembered_wrongly_is_looked_up_again(store: SqliteBackend) -> None:
+    await store.commit(PLACE, [add("a"), add("b")])
+
+    def forget(unit: Unit) -> None:
+        standing = unit.memo.get(PLACE, 0)
+        assert standing is not None
+        log = standing.logs["items"]
+        assert log is not None
+        log.last = 0
+
+    await store._engine.write(forget)
+    assert (await store.commit(PLACE, [add("c")])).outcomes == (3,)

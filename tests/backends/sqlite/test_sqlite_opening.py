@@ -104,6 +104,13 @@ async def test_a_folder_or_a_pipe_is_no_store(tmp_path: Path) -> None:
             await open_backend(f"sqlite:///{tmp_path}/{name}")
 
 
+async def test_a_link_to_nowhere_or_a_name_too_long_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere" / "clew.db")
+    for name in ("link", "n" * 300):
+        with pytest.raises(InvalidError, match="cannot be made"):
+            await open_backend(f"sqlite:///{tmp_path}/{name}")
+
+
 async def test_a_file_of_another_program_is_left_as_it_is(path: Path) -> None:
     for setup in ("CREATE TABLE theirs (a)", "PRAGMA application_id = 7", "PRAGMA user_version = 3"):
         path.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ A connection is made, used and closed by one thread.
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -62,7 +63,9 @@ def _prepare_file(path: str) -> None:
     except PermissionError as e:
         raise DeniedError(f"{path} may not be made or read by this user: change the folder's permissions") from e
     except OSError as e:
-        raise FullError(f"{path} cannot be made: {e.strerror}") from e
+        # A full or read-only disk; otherwise a name too long, a link to nowhere, and the like.
+        kind = FullError if e.errno in (errno.ENOSPC, errno.EDQUOT, errno.EROFS) else InvalidError
+        raise kind(f"{path} cannot be made or looked at: {e.strerror}") from e
 
 
 def _connect(address: Address, prepare: Callable[[sqlite3.Connection], object]) -> sqlite3.Connection:

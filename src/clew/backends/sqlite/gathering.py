@@ -76,8 +76,12 @@ class Gathered:
         if not self._moved:
             return True
         db = self._unit.db
-        written = sum(db.execute(_insert(len(rows)), list(chain.from_iterable(rows))).rowcount for rows in _cut(self._rows))
-        if written != len(self._rows):
+        try:
+            inserted = (db.execute(_insert(len(rows)), list(chain.from_iterable(rows))).rowcount for rows in _cut(self._rows))
+            if sum(inserted) != len(self._rows):
+                return False
+        except sqlite3.IntegrityError:
+            # A position was taken: what was remembered is not so.
             return False
         kinds: dict[tuple[bool, bool], list[tuple[int, ...]]] = {}
         for moved in self._moved.values():
