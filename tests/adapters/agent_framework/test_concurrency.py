@@ -84,3 +84,19 @@ async def test_concurrent_first_calls_open_the_store_once(lasting_url: str) -> N
     async with ClewHistoryProvider(lasting_url, owner="ada") as provider:
         await asyncio.gather(*(provider.save_messages(f"t{n}", [Message("user", ["q"])]) for n in range(10)))
         assert len(await provider.list_sessions()) == 10
+
+
+async def test_two_processes_in_one_thread_see_each_others_turns(lasting_url: str) -> None:
+    async with clew.connect(lasting_url) as one, clew.connect(lasting_url) as two:
+        clients = [ScriptedChatClient([f"{name}{n}" for n in range(9)]) for name in "ab"]
+        agents = [
+            make_agent(client, ClewHistoryProvider(store, owner="ada")) for client, store in zip(clients, (one, two), strict=True)
+        ]
+        sessions = [AgentSession(session_id="t1") for _ in agents]
+        said: list[str] = []
+        for n in range(3):
+            for client, agent, session, name in zip(clients, agents, sessions, "ab", strict=True):
+                await agent.run(f"q{name}{n}", session=session)
+                said += [f"q{name}{n}"]
+                assert client.texts_sent() == said
+                said += [f"{name}{n}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Iterator
 from typing import Any
@@ -13,6 +14,7 @@ from agent_framework import AgentSession, Message
 import clew
 from clew import Store
 from clew.adapters.agent_framework import ClewHistoryProvider, outbox
+from clew.adapters.agent_framework.selection import Run
 from clew.errors import FullError, UnavailableError
 from servers import Server, find
 from tests.support import wait_until, with_options
@@ -186,6 +188,19 @@ async def test_a_model_that_fails_leaves_the_history_as_it_was(store: Store) -> 
         await agent.run("lost", session=session)
     await agent.run("q2", session=session)
     assert shape(await provider.get_messages("t1")) == TURN[:4]
+
+
+async def test_runs_are_forgotten_when_they_are_over(store: Store) -> None:
+    async def fail() -> str:
+        raise ConnectionError("model away")
+
+    provider = ClewHistoryProvider(store, owner="ada")
+    agent = make_agent(ScriptedChatClient(["a1", fail]), provider)
+    await agent.run("q1", session=AgentSession(session_id="t1"))
+    with pytest.raises(ConnectionError):
+        await agent.run("q2", session=AgentSession(session_id="t1"))
+    gc.collect()
+    assert [thing for thing in gc.get_objects() if isinstance(thing, Run)] == []
 
 
 async def test_a_run_that_is_cancelled_leaves_the_history_as_it_was(store: Store) -> None:

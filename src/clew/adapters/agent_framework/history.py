@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, ClassVar, Literal, Self
-from weakref import WeakKeyDictionary
+from weakref import ReferenceType, WeakKeyDictionary
 
 from agent_framework import AgentSession, HistoryProvider, Message, SessionContext, SupportsAgentRun
 
@@ -29,7 +29,8 @@ from .sending import append_batches
 
 logger = logging.getLogger("clew.adapters.agent_framework")
 
-_RUN: ContextVar[Run | None] = ContextVar("clew_agent_framework_run", default=None)
+_RUN: ContextVar[ReferenceType[Run] | None] = ContextVar("clew_agent_framework_run", default=None)
+"""The run being served. Weak, since a task that a store starts meanwhile keeps its copy of the context for life."""
 
 
 class ClewHistoryProvider(HistoryProvider):
@@ -115,11 +116,11 @@ class ClewHistoryProvider(HistoryProvider):
             GoneError: the thread was deleted.
             ClewError: the store cannot be read; the model has not been called.
         """
-        run = self._runs[context] = Run(context)
+        run = self._runs[context] = Run.of(context)
         if is_kept_by_service(agent, context):
             self._warn_once(session)
             return
-        token = _RUN.set(run)
+        token = _RUN.set(ReferenceType(run))
         try:
             await super().before_run(agent=agent, session=session, context=context, state=state)
         finally:
@@ -132,7 +133,8 @@ class ClewHistoryProvider(HistoryProvider):
         ref = self._ref(context.session_id)
         # Not saved until the store says so, whatever happens in between.
         state["saved"] = False
-        token = _RUN.set(self._runs.get(context) or Run(context))
+        run = self._runs.get(context) or Run.of(context)
+        token = _RUN.set(ReferenceType(run))
         try:
             await super().after_run(agent=agent, session=session, context=context, state=state)
         except Exception as error:
@@ -157,7 +159,7 @@ class ClewHistoryProvider(HistoryProvider):
             state: the session's state, which remembers where the thread ended.
         """
         ref = self._ref(session_id)
-        run = _RUN.get()
+        run = _current_run()
         items = await self._load(ref, state)
         waiting = self._outbox.waiting(ref)
         messages = self._read_messages(ref, items)
@@ -192,7 +194,7 @@ class ClewHistoryProvider(HistoryProvider):
                 the next save; a caller of its own keeps them, and may call again: give them ids, and none is doubled.
         """
         ref = self._ref(session_id)
-        run = _RUN.get()
+        run = _current_run()
         batch: Batch | None = None
         if chosen := choose_new(messages, run, self.source_id):
             batch = self._make_batch(ref, chosen, state)
@@ -376,3 +378,8 @@ class ClewHistoryProvider(HistoryProvider):
     async def _send(self, ref: Ref, batches: Sequence[Batch]) -> None:
         store = await self._connection.get()
         await append_batches(store, ref, batches, branching=self.branching, remember_span=self.max_messages is None)
+
+
+def _current_run() -> Run | None:
+    reference = _RUN.get()
+    return reference() if reference is not None else None

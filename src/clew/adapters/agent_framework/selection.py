@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
+from weakref import ref
 
 from agent_framework import Message, SessionContext
 
@@ -23,18 +24,31 @@ class Run:
     """One run of the agent: what it loaded, for the save that follows.
 
     Attributes:
-        context: the framework's.
+        seen: the framework's context, held weakly: its provider keeps runs by their context, for as long as that lives.
         started_ms: when it began: its input was made then, or before.
         items: what was loaded, None where nothing was.
         ids: the ids that are known to be in the thread.
         fresh: nothing was in the thread when it was loaded, so that most likely there was no thread.
     """
 
-    context: SessionContext
+    seen: ref[SessionContext]
     started_ms: int = field(default_factory=now_ms)
     items: list[Item] | None = None
     ids: set[str] = field(default_factory=set)
     fresh: bool = False
+
+    @classmethod
+    def of(cls, context: SessionContext) -> Run:
+        """Return the run of a context."""
+        return cls(ref(context))
+
+    @property
+    def context(self) -> SessionContext:
+        """The framework's context; the run is over when it is gone."""
+        context = self.seen()
+        if context is None:
+            raise RuntimeError("this run is over")
+        return context
 
     def answers(self) -> set[int]:
         """Return what the model said in this run: `id` of each message."""
