@@ -21,6 +21,8 @@ from .migrating import check_schema, known_migrations, migrate
 
 OLDEST_SQLITE: Final = (3, 24, 0)
 CACHE_KIB: Final = 16 * 1024
+CHECKPOINT_PAGES: Final = 4_000
+"""Pages in the log before it is put back into the file: the more, the more often a page was written in between."""
 WAL_KEPT_BYTES: Final = 64 * 1024 * 1024
 """A log that grew beyond this is cut back to it by the next checkpoint."""
 
@@ -90,6 +92,7 @@ def _prepare_schema(db: sqlite3.Connection, address: Address, migrations: Sequen
     if address.path is not None:
         _turn_on_wal(db, address)
         db.execute(f"PRAGMA synchronous = {address.synchronous}")
+        db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         db.execute(f"PRAGMA journal_size_limit = {WAL_KEPT_BYTES}")
     if address.max_bytes is not None:
         page_size = db.execute("PRAGMA page_size").fetchone()[0]
