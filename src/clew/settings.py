@@ -33,6 +33,7 @@ DEFAULT: Final = "the default"
 
 _OURS_IN_FILE: Final = re.compile(r"^\s*(?:export\s+)?CLEW_", re.MULTILINE)
 _SECRET_OPTION: Final = re.compile(r"([?&][^=&]*(?:password|username|secret|token)[^=&]*=)[^&#]*", re.IGNORECASE)
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?://)?")
 _EMBEDDED: Final = ("sqlite", "memory")
 
 
@@ -90,11 +91,12 @@ class Settings:
 
 def mask_url(url: str) -> str:
     """Return the URL without credentials, also where it is malformed: for people, logs and errors."""
-    scheme, separator, rest = url.partition("://")
-    if scheme not in _EMBEDDED and "@" in rest:
+    found = _SCHEME.match(url)
+    scheme, rest = (found[0], url[found.end() :]) if found else ("", url)
+    if not scheme.startswith(_EMBEDDED) and "@" in rest:
         # The last one: an '@' or '/' that was not escaped in a password must not show what stands before it.
         rest = "***@" + rest.rpartition("@")[2]
-    return scheme + separator + _SECRET_OPTION.sub(r"\1***", rest)
+    return scheme + _SECRET_OPTION.sub(r"\1***", rest)
 
 
 def data_folder(environ: Mapping[str, str]) -> Path:

@@ -88,7 +88,7 @@ class _Copy:
             if self._is_known:
                 # Another's append to that name would be acknowledged, and vanish with a copy that dies.
                 raise InvalidError(
-                    "the thread is too long to be copied in one commit, and only then its copy can be given an id: leave the id out"
+                    "the copy does not fit one commit, and only one that does can be given an id: leave the id out"
                 )
             expiry = need_expiry(self._backend)
             # Empty at first: what dies here leaves no more than a name.
