@@ -71,6 +71,7 @@ async def test_a_store_closed_in_the_middle_of_traffic_leaves_no_connection(serv
         await _begun(backend, partition)
         await backend.aclose()
         await asyncio.gather(*tasks, return_exceptions=True)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
     await wait_until(lambda: _connections([server]) == 0)
 
 

@@ -171,8 +171,10 @@ class Client:
             handle.cancel()
             request.fail(ClosedError("this store was closed before the server could be reached again"))
         self._again.clear()
-        if self._refreshing is not None:
-            self._refreshing.cancel()
+        tasks = [task for task in (self._refreshing, self._keeper) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(lane.aclose() for lane in self._lanes.values()))
         if self._cluster is not None:
             await self._cluster.aclose()

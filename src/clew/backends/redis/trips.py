@@ -141,6 +141,7 @@ class Lane:
             await trip.go(loop, self._failed, self.submit)
         except asyncio.CancelledError:
             # The caller leaves; what it sent is still answered, and the answer must be taken off the connection.
+            request.future.cancel()
             self._start(self._finish(trip, loop))
             raise
         self._release(connection)
