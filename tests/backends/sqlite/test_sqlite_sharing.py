@@ -96,6 +96,19 @@ def test_one_store_serves_one_event_loop_after_the_other(path: Path) -> None:
     asyncio.run(store.aclose())
 
 
+def test_a_loop_that_ends_before_its_commits_harms_nobody(path: Path) -> None:
+    store = asyncio.run(open_backend(f"sqlite:///{path}"))
+
+    async def leave() -> None:
+        tasks = [asyncio.create_task(store.commit(PLACE, [add(f"id-{n}")])) for n in range(50)]
+        await asyncio.sleep(0)
+        assert not any(task.done() for task in tasks)
+
+    asyncio.run(leave())
+    assert asyncio.run(store.commit(PLACE, [add("last")])).outcomes == (51,)
+    asyncio.run(store.aclose())
+
+
 def test_one_store_serves_several_event_loops_at_once(path: Path) -> None:
     store = asyncio.run(open_backend(f"sqlite:///{path}"))
     heard: list[list[str]] = []
