@@ -20,6 +20,8 @@ MAX_CHANGES: Final = 5_000
 """Changes in one commit."""
 MAX_COMMIT_BYTES: Final = 64 * 1024 * 1024
 """Bytes of all data in one commit."""
+MAX_LINKS: Final = 1_000
+"""Links of one item."""
 MAX_PAGE: Final = 1_000
 """Entries, threads or values in one page."""
 MAX_VALUE_KEY_BYTES: Final = 4_096

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from .errors import DeniedError, InvalidError, MissingExtraError, UnavailableError
 from .limits import check_id
@@ -80,7 +80,7 @@ class Settings:
         """
         if self.source != DEFAULT:
             return
-        folder = data_folder(os.environ)
+        folder = Path(unquote(urlsplit(self.url).path.removeprefix("/"))).parent
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except PermissionError as e:

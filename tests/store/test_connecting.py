@@ -44,6 +44,13 @@ async def test_without_a_word_it_is_a_file_that_only_its_user_can_read(tmp_path:
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+async def test_a_file_may_say_where_the_data_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("XDG_DATA_HOME")
+    (tmp_path / ".env").write_text(f"XDG_DATA_HOME={tmp_path}/elsewhere %20\n")
+    await (await clew.connect()).aclose()
+    assert (tmp_path / "elsewhere %20" / "clew" / "clew.db").is_file()
+
+
 async def test_a_folder_that_cannot_be_made_is_no_reason_to_forget(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file, where the folder should be")
     with pytest.raises(clew.UnavailableError, match="CLEW_URL"):

@@ -9,14 +9,13 @@ from typing import Final
 from ..codec import make_entry
 from ..errors import InvalidError
 from ..ids import new_id
-from ..limits import MAX_CHANGES, check_id
+from ..limits import MAX_CHANGES, MAX_LINKS, check_id
 from ..model import NewItem
 from ..records import Append, Partition
 from .checks import LOG
 
 MAX_CREATED_MS: Final = 253_402_300_799_999
 """The last millisecond of the year 9999, the latest that a datetime can say."""
-MAX_LINKS: Final = 1_000
 
 
 def make_appends(items: NewItem | Sequence[NewItem], partition: Partition, once: str | None) -> list[Append]:
