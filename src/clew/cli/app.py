@@ -163,7 +163,9 @@ def drop(
     _run(work(), as_json)
 
 
-@app.command("export", epilog="Examples:  clew export threads.jsonl    clew export --thread thr_... -    clew export | gzip > all.gz")
+@app.command(
+    "export", epilog="Examples:  clew export threads.jsonl    clew export --thread thr_... -    clew export | gzip > all.gz"
+)
 def export_(
     file: Annotated[str, typer.Argument(help="Where to; - for standard output.")] = "-",
     thread: Annotated[list[str] | None, typer.Option("--thread", help="Only this thread; may be given several times.")] = None,

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
-from ..errors import MissingExtraError, UnavailableError
+from ..errors import ClewError, GoneError, MissingExtraError, NotFoundError, UnavailableError
+from ..limits import MAX_PAGE
 from ..model import Item, Ref
 from ..store import Store
-from .models import INSTRUCTIONS, Model
+from .models import Model
+from .screen import item_text
 
-MAX_PAGE = 1_000
+ASSISTANT = "assistant"
 
 
 class ModelError(UnavailableError):
@@ -18,7 +22,12 @@ class ModelError(UnavailableError):
 
 
 class Conversation:
-    """One thread and the agent that talks in it. What others say there meanwhile is part of the next turn."""
+    """One thread and the agent that talks in it. What others say there meanwhile is part of the next turn.
+
+    Attributes:
+        ref: the thread.
+        seen: the position of the newest item that was shown.
+    """
 
     def __init__(self, store: Store, model: Model, ref: Ref) -> None:
         try:
@@ -27,49 +36,67 @@ class Conversation:
             from ..adapters.agent_framework import ClewHistoryProvider
         except ImportError as error:
             raise MissingExtraError("clew chat", "chat") from error
+        # What goes wrong is told here, in a sentence; the framework's and the driver's log lines are not for a terminal.
+        logging.getLogger().addHandler(logging.NullHandler())
         self.ref = ref
+        self.seen = 0
         self._store = store
-        # The whole thread is kept; only what is sent to the model is cut, by the agent's own compaction below.
-        self._provider = ClewHistoryProvider(store, owner=ref.owner, on_save_error="raise")
+        # The whole thread is kept. Only what is sent to the model is cut.
+        self._provider = ClewHistoryProvider(store, owner=ref.owner)
         self._agent = Agent(
             model.client,
-            INSTRUCTIONS,
-            name="assistant",
+            model.instructions,
+            name=ASSISTANT,
             context_providers=[self._provider],
             default_options=dict(model.options),  # type: ignore[arg-type]  # the framework's options are a TypedDict per client
-            compaction_strategy=_newest(model.max_messages),
+            middleware=[] if model.room is None else [_fit_into(model.room)],
         )
         self._session = self._agent.create_session(session_id=ref.id)
-        self.seen = 0
-        """The position of the newest item that was shown."""
+        self._said: Counter[tuple[str, str]] = Counter()
 
     async def say(self, text: str) -> AsyncIterator[str]:
-        """Send a message, yield the answer as it comes, and store both; when it ends, both are stored.
+        """Send a message and yield the answer as it comes. When it ends, both are stored, or wait (`save` tells).
 
         Raises:
-            ModelError: the model did not answer.
-            ClewError: the store could not be read or written.
+            ModelError: the model did not answer; nothing was stored.
+            ClewError: the store could not be read; the model was not asked.
         """
         from openai import OpenAIError
 
+        self._said.clear()
+        self._said["user", text] += 1
+        parts: list[str] = []
         try:
             stream: Any = self._agent.run(text, session=self._session, stream=True)
             async for update in stream:
                 if update.text:
+                    parts.append(update.text)
                     yield update.text
             await stream.get_final_response()
-        except OpenAIError as error:
-            raise ModelError(f"the model did not answer ({type(error).__name__}): {str(error)[:200]}") from error
-        except Exception as error:
-            cause = error.__cause__
-            if isinstance(cause, OpenAIError) or type(error).__module__.startswith("agent_framework"):
-                raise ModelError(f"the model did not answer: {str(error)[:200]}") from error
+        except ClewError:
             raise
+        except Exception as error:
+            if isinstance(error, OpenAIError) or type(error).__module__.partition(".")[0] == "agent_framework":
+                raise ModelError(f"the model did not answer ({type(error).__name__}): {_first_line(error)}") from error
+            raise
+        self._said[ASSISTANT, "".join(parts)] += 1
+
+    async def save(self) -> None:
+        """Store what still waits after a failed save.
+
+        Raises:
+            ClewError: why it cannot be stored yet.
+        """
+        if self.unsaved:
+            await self._provider.flush()
+
+    @property
+    def unsaved(self) -> int:
+        """How many messages the store has not acknowledged."""
+        return len(self._provider.unsaved(self._session))
 
     async def history(self, limit: int = MAX_PAGE) -> list[Item]:
         """Return the newest items, oldest first; none where nothing was said yet."""
-        from ..errors import GoneError, NotFoundError
-
         try:
             items = await self._store.items.tail(self.ref, limit)
         except GoneError:
@@ -81,24 +108,64 @@ class Conversation:
         return items
 
     async def news(self) -> list[Item]:
-        """Return what was appended since the newest item that was shown, by another terminal too."""
-        from ..errors import GoneError, NotFoundError
+        """Return what was appended since the newest item that was shown, by another terminal too, oldest first."""
+        found: list[Item] = []
+        while True:
+            page = await self._store.items.page(self.ref, after=self.seen, limit=MAX_PAGE, missing_ok=True)
+            found += page
+            if found:
+                self.seen = found[-1].position
+            if not page.has_more:
+                return found
 
-        try:
-            page = await self._store.items.page(self.ref, after=self.seen, limit=MAX_PAGE)
-        except GoneError:
-            raise
-        except NotFoundError:
-            return []
-        if page.data:
-            self.seen = page.data[-1].position
-        return list(page.data)
+    async def others(self) -> list[Item]:
+        """Return the news without this side's last turn, which was shown as it came."""
+        left = Counter(self._said)
+        self._said.clear()
+        found = []
+        for item in await self.news():
+            said = (item.author or "", item_text(item))
+            if left[said] > 0:
+                left[said] -= 1
+            else:
+                found.append(item)
+        return found
+
+    async def is_stored(self, text: str) -> bool:
+        """Tell whether the person's own message is among what was appended since the newest item that was shown."""
+        page = await self._store.items.page(self.ref, after=self.seen, limit=MAX_PAGE, missing_ok=True)
+        return any(item.author == "user" and item_text(item) == text for item in page)
 
 
-def _newest(count: int | None) -> Any:
-    """Return a strategy that sends the newest messages only, None for all of them."""
-    if count is None:
-        return None
-    from agent_framework import SlidingWindowStrategy
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [""])[0][:200]
 
-    return SlidingWindowStrategy(keep_last_groups=count)
+
+def _fit_into(room: int) -> Any:
+    """Return a middleware that sends only the newest messages that fit, the instructions and the newest one always.
+
+    Args:
+        room: in a cautious measure of tokens: two ASCII characters or one byte of other UTF-8 count as one.
+    """
+    from agent_framework import ChatContext, Message, chat_middleware
+
+    def size(message: Message) -> int:
+        text = message.text or ""
+        plain = sum(letter.isascii() for letter in text)
+        return 8 + plain // 2 + len(text.encode(errors="replace")) - plain
+
+    async def fit(context: ChatContext, call_next: Callable[[], Awaitable[None]]) -> None:
+        messages = list(context.messages)
+        first = [message for message in messages[:1] if message.role == "system"]
+        rest = messages[len(first) :]
+        left = room - sum(map(size, first))
+        start = len(rest)
+        while start and (start == len(rest) or left >= size(rest[start - 1])):
+            start -= 1
+            left -= size(rest[start])
+        while start < len(rest) - 1 and rest[start].role != "user":
+            start += 1
+        context.messages = [*first, *rest[start:]]
+        await call_next()
+
+    return chat_middleware(fit)

@@ -100,9 +100,12 @@ def serve(weights: str) -> None:
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = max(1, (os.cpu_count() or 2) // 2)
     params.hostnames = ["127.0.0.1"]
     params.port = 0
+    # llama.cpp writes where it likes: only this one line is to reach the parent.
+    told = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     server = xllamacpp.Server(params)
-    sys.stdout.write(f"listening {server.listening_address}/v1\n")
-    sys.stdout.flush()
+    told.write(f"listening {server.listening_address}/v1\n")
+    told.close()
     sys.stdin.buffer.read()
     # The server's threads know no end of their own.
     os._exit(0)

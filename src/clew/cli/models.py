@@ -9,8 +9,16 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from ..errors import InvalidError, MissingExtraError
+from ..settings import mask_url
 
 INSTRUCTIONS: Final = "You are a helpful assistant. Answer briefly."
+LOCAL_INSTRUCTIONS: Final = (
+    "You are a helpful assistant. The user tells you facts about themselves. When asked, repeat the facts the user told you."
+)
+"""A model this small needs to be told that the facts are the user's; of many wordings this one made it answer best."""
+LOCAL_ROOM: Final = 7_000
+"""What is sent to the local model at most, in `conversation`'s cautious measure of tokens; its answer needs room too."""
+LOCAL_ANSWER: Final = 200
 DEFAULT_OPENAI: Final = "gpt-4o-mini"
 NOTHING: Final = (
     "no model is set up: set OPENAI_API_KEY (or OPENAI_BASE_URL, or AOAI_ENDPOINT and AOAI_DEPLOYMENT), "
@@ -26,13 +34,15 @@ class Model:
         label: its name, for people.
         client: an Agent Framework chat client.
         options: what to send with each request.
-        max_messages: how much of the history to send, so that it fits the model.
+        instructions: the system prompt.
+        room: how much to send at most, so that it fits the model, in tokens; None for all of the history.
     """
 
     label: str
     client: Any
     options: Mapping[str, Any]
-    max_messages: int | None
+    instructions: str = INSTRUCTIONS
+    room: int | None = None
 
 
 def read_environment() -> dict[str, str]:
@@ -55,11 +65,16 @@ async def open_model(stack: AsyncExitStack) -> Model:
     client_type = _client_type()
     if env.get("CLEW_MODEL") != "local":
         if "OPENAI_API_KEY" in env or "OPENAI_BASE_URL" in env:
-            name = env.get("OPENAI_CHAT_COMPLETION_MODEL") or env.get("OPENAI_CHAT_MODEL") or env.get("OPENAI_MODEL") or DEFAULT_OPENAI
+            name = (
+                env.get("OPENAI_CHAT_COMPLETION_MODEL")
+                or env.get("OPENAI_CHAT_MODEL")
+                or env.get("OPENAI_MODEL")
+                or DEFAULT_OPENAI
+            )
             base_url = env.get("OPENAI_BASE_URL")
             client = client_type(name, api_key=env.get("OPENAI_API_KEY", "none"), base_url=base_url)
-            place = base_url or "OpenAI"
-            return Model(f"{name} ({place})", client, {"store": False} if base_url is None else {}, None)
+            place = mask_url(base_url) if base_url else "OpenAI"
+            return Model(f"{name} ({place})", client, {"store": False} if base_url is None else {})
         endpoint, deployment = env.get("AOAI_ENDPOINT"), env.get("AOAI_DEPLOYMENT")
         if endpoint or deployment:
             return _azure(client_type, env, endpoint, deployment)
@@ -71,7 +86,9 @@ async def open_model(stack: AsyncExitStack) -> Model:
     stack.push_async_callback(local.aclose)
     client = client_type(NAME, api_key="none", base_url=local.url)
     # Short and always the same: a small model rambles, and a script wants one answer.
-    return Model(f"{NAME} (local, llama.cpp)", client, {"temperature": 0.0, "max_tokens": 200}, 40)
+    return Model(
+        f"{NAME} (local, llama.cpp)", client, {"temperature": 0.0, "max_tokens": LOCAL_ANSWER}, LOCAL_INSTRUCTIONS, LOCAL_ROOM
+    )
 
 
 def _azure(client_type: Any, env: Mapping[str, str], endpoint: str | None, deployment: str | None) -> Model:
@@ -82,7 +99,7 @@ def _azure(client_type: Any, env: Mapping[str, str], endpoint: str | None, deplo
         raise InvalidError("Azure needs a key: set AOAI_API_KEY or AZURE_OPENAI_API_KEY")
     version = env.get("AZURE_OPENAI_API_VERSION")
     client = client_type(deployment, api_key=key, azure_endpoint=endpoint, api_version=version)
-    return Model(f"{deployment} (Azure, {endpoint})", client, {}, None)
+    return Model(f"{deployment} (Azure, {endpoint})", client, {})
 
 
 def _client_type() -> Any:

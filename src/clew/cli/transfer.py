@@ -57,7 +57,9 @@ async def list_threads(store: Store, owner: str) -> AsyncIterator[Thread]:
         cursor, more = page.cursor, page.has_more
 
 
-async def export_threads(store: Store, owner: str, threads: Iterable[str] | None, write: Callable[[str], object], step: Step) -> None:
+async def export_threads(
+    store: Store, owner: str, threads: Iterable[str] | None, write: Callable[[str], object], step: Step
+) -> None:
     """Write threads as lines.
 
     Args:
