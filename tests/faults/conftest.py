@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from typing import Any
@@ -21,6 +23,16 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("acknowledged items after faults")
         for line in VERDICTS:
             terminalreporter.write_line(line)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_goes_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No task is destroyed while it waits, and no failure goes unread: asyncio would only log it."""
+    yield
+    gc.collect()
+    records = [*caplog.get_records("call"), *caplog.records]
+    said = [record.getMessage() for record in records if record.name == "asyncio" and record.levelno >= logging.ERROR]
+    assert said == []
 
 
 @pytest.fixture
