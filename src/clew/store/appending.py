@@ -8,7 +8,7 @@ from typing import Final
 from ..backend import Backend
 from ..errors import ConflictError, GoneError, InvalidError, NotFoundError
 from ..model import JSON, Appended, NewItem
-from ..records import PRESENT, Append, Change, Commit, Partition, Trim
+from ..records import PRESENT, Change, Commit, Partition, Trim
 from .checks import LOG, check_expect, conflict_of, no_thread
 from .entries import make_appends
 from .finding import MAX_POSITION
@@ -53,7 +53,7 @@ async def append(
         if expect == 0:
             raise InvalidError("expect=0 means a thread that is not there yet: pass create=True as well")
     cut = [] if trim_before is None else [Trim(LOG, _check_position(trim_before))]
-    appends = make_appends(items, partition, once)
+    ids, appends = make_appends(items, partition, once)
     # The cut comes first, so that what is appended here is never cut off.
     changes: Sequence[Change] = [*cut, *appends] if cut else appends
     if create:
@@ -62,7 +62,7 @@ async def append(
         done = await commit(backend, partition, changes, once=once, expect=expect)
     else:
         done = await _append_nothing(backend, partition, expect)
-    return _describe(appends, done, len(cut))
+    return _describe(tuple(ids), done, len(cut))
 
 
 async def _append_or_create(
@@ -106,11 +106,12 @@ async def _append_nothing(backend: Backend, partition: Partition, expect: int | 
     return Commit(revision, 0)
 
 
-def _describe(appends: Sequence[Append], done: Commit, skip: int) -> Appended:
-    outcomes = done.outcomes[skip : skip + len(appends)]
-    if len(outcomes) < len(appends):
+def _describe(ids: tuple[str, ...], done: Commit, skip: int) -> Appended:
+    outcomes = done.outcomes[skip : skip + len(ids)]
+    if len(outcomes) < len(ids):
         raise InvalidError("this once token was used for another call before: give each call a token of its own")
-    ids = tuple([change.entry.id for change in appends])
+    if min(outcomes, default=0) >= 0:
+        return Appended(ids, outcomes, frozenset(), done.revision, done.replayed)
     duplicates = frozenset(id for id, outcome in zip(ids, outcomes, strict=True) if outcome < 0)
     return Appended(ids, tuple([abs(outcome) for outcome in outcomes]), duplicates, done.revision, done.replayed)
 

@@ -14,12 +14,13 @@ from ..model import NewItem
 from ..records import Append, Partition
 from .checks import LOG
 
+_PLAIN: Final = ("message", "json", None, None, None, ())
 MAX_CREATED_MS: Final = 253_402_300_799_999
 """The last millisecond of the year 9999, the latest that a datetime can say."""
 
 
-def make_appends(items: NewItem | Sequence[NewItem], partition: Partition, once: str | None) -> list[Append]:
-    """Return the changes that append these items.
+def make_appends(items: NewItem | Sequence[NewItem], partition: Partition, once: str | None) -> tuple[list[str], list[Append]]:
+    """Return the ids of these items, and the changes that append them.
 
     With a `once` token, an id that is not given is made from the token, so that a repeated call means the same items.
 
@@ -31,7 +32,8 @@ def make_appends(items: NewItem | Sequence[NewItem], partition: Partition, once:
         raise InvalidError(f"items must be a clew.NewItem or a sequence of them, not {type(items).__name__}")
     if len(batch) > MAX_CHANGES:
         raise InvalidError(f"{len(batch):,} items are too many for one append: at most {MAX_CHANGES:,} are allowed, so split it")
-    appends = []
+    ids: list[str] = []
+    appends: list[Append] = []
     for index, item in enumerate(batch):
         if not isinstance(item, NewItem):
             raise InvalidError(f"items[{index}] must be a NewItem, not {type(item).__name__}: wrap bytes in clew.NewItem(data)")
@@ -42,22 +44,26 @@ def make_appends(items: NewItem | Sequence[NewItem], partition: Partition, once:
             check_id(id, "an item's id")
         if not isinstance(item.data, bytes):
             raise InvalidError(f"an item's data must be bytes, not {type(item.data).__name__}: use clew.NewItem.json for JSON")
-        check_words(item.kind, item.codec, item.author, item.parent, item.status, item.links)
+        words = (item.kind, item.codec, item.author, item.parent, item.status, item.links)
+        if words != _PLAIN:
+            check_words(*words)
         if item.created_ms is not None:
             _check_created(item.created_ms)
+        kind, codec, author, parent, status, links = words
         entry = make_entry(
             id,
             item.data,
-            kind=item.kind,
-            codec=item.codec,
-            author=item.author,
-            parent=item.parent,
-            status=item.status,
-            links=item.links,
+            kind=kind,
+            codec=codec,
+            author=author,
+            parent=parent,
+            status=status,
+            links=links,
             created_ms=item.created_ms,
         )
+        ids.append(id)
         appends.append(Append(LOG, entry))
-    return appends
+    return ids, appends
 
 
 def check_words(kind: str, codec: str, author: str | None, parent: str | None, status: str | None, links: Sequence[str]) -> None:
