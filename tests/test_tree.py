@@ -25,7 +25,8 @@ LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)\s]+)\)")
 NAMED = re.compile(r"`([A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*/?)`")
 FOLDERS = ("src", "tests", "docs", "bench", "servers", "examples", "tools", ".ci")
 FENCE = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
-OF_A_MACHINE = re.compile(r"/(?:root|work|farm|(?:home|Users)/(?!ada/)[a-z]+)/|(?:pypi\.|pythonhosted\.)org|127\.0\.0\.1:\d+/simple")
+# Ada is the user of our examples.
+OF_A_MACHINE = re.compile(r"/(?:root|work|farm|(?:home|Users)/(?!ada/)[a-z]+)/|(?:pypi\.|pythonhosted\.)org|:\d+/simple")
 
 
 def read(path: Path) -> str:
