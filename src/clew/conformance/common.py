@@ -35,7 +35,7 @@ async def ids_in(backend: Backend, partition: Partition, log: str = LOG) -> list
 async def until(condition: Callable[[], Awaitable[bool]], seconds: float = 10) -> None:
     """Wait for a condition, and fail where it does not come."""
     async with asyncio.timeout(seconds):
-        while not await condition():
+        while not await condition():  # noqa: ASYNC110 - a store has no event to wait for
             await asyncio.sleep(0.01)
 
 

@@ -23,7 +23,7 @@ elseif not live or holder ~= ARGV[3] or fence ~= tonumber(ARGV[4]) then
     return {'no'}
 end
 local until_ms = ARGV[1] == 'release' and 0 or now + ARGV[5]
-redis.call('HSET', KEYS[2], ARGV[2], string.format('%.0f %.0f %s', fence, until_ms, ARGV[3]))
+redis.call('HSET', KEYS[2], ARGV[2], string.format('%.0f %.0f ', fence, until_ms) .. ARGV[3])
 -- The hash lives as long as its partition, and where there is none, a day longer than the lease.
 if redis.call('EXISTS', KEYS[1]) == 1 then
     local left = redis.call('PTTL', KEYS[1])
