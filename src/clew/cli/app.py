@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
+import json
 import sys
-from collections.abc import Coroutine
-from typing import IO, Annotated, Any, NoReturn, TypeVar
+from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from ..errors import ClewError, InvalidError
+from ..errors import InvalidError
 from ..model import Ref
-from ..settings import Settings, mask_url
+from ..settings import mask_url
 from ..store import connect
-from .exits import FAILED, INTERRUPTED, MEANINGS, exit_code
-from .screen import age, clean, err, item_json, item_text, note, out, progress, say, table, write_json
-
-T = TypeVar("T")
+from .exits import FAILED, MEANINGS
+from .running import open_file, run, settings_of
+from .screen import age, clean, item_json, item_text, note, out, progress, say, table, write_json
 
 app = typer.Typer(
     name="clew",
@@ -45,15 +43,15 @@ def chat(
     """Talk with a model; everything said is kept, and can be resumed from anywhere."""
     from .chat import run_menu, run_turn
 
-    settings = _settings(url, owner, as_json)
+    settings = settings_of(url, owner)
     if message is None and as_json:
-        _fail(InvalidError("--json needs --message: the menu is for people"), as_json)
+        raise InvalidError("--json needs --message: the menu is for people")
     if message is not None and not message.strip():
-        _fail(InvalidError("--message is empty: say something"), as_json)
+        raise InvalidError("--message is empty: say something")
     if message is None:
-        _run(run_menu(settings.url, settings.owner, thread, settings.source), as_json)
+        run(run_menu(settings.url, settings.owner, thread, settings.source))
     else:
-        _run(run_turn(settings.url, settings.owner, message, thread, as_json=as_json), as_json)
+        run(run_turn(settings.url, settings.owner, message, thread, as_json=as_json))
 
 
 @app.command(epilog="Examples:  clew threads    clew threads --limit 100 --json    clew threads --cursor CURSOR")
@@ -65,7 +63,7 @@ def threads(
     as_json: AsJson = False,
 ) -> None:
     """List the saved threads, the newest write first."""
-    settings = _settings(url, owner, as_json)
+    settings = settings_of(url, owner)
 
     async def work() -> None:
         async with connect(settings.url) as store:
@@ -90,7 +88,7 @@ def threads(
         if page.has_more:
             note(f"more:  clew threads --cursor {page.cursor}")
 
-    _run(work(), as_json)
+    run(work())
 
 
 @app.command(epilog="Examples:  clew show thr_...    clew show thr_... --limit 200 --after ITEM --json")
@@ -103,7 +101,7 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show what a thread holds: the newest items, oldest first."""
-    settings = _settings(url, owner, as_json)
+    settings = settings_of(url, owner)
 
     async def work() -> None:
         ref = Ref(settings.owner, thread)
@@ -130,7 +128,7 @@ def show(
         if page.has_more and after is not None:
             note(f"more:  clew show {thread} --after {items[-1].id}")
 
-    _run(work(), as_json)
+    run(work())
 
 
 @app.command(epilog="Examples:  clew drop thr_... --yes    clew drop thr_... --yes --json")
@@ -142,7 +140,7 @@ def drop(
     as_json: AsJson = False,
 ) -> None:
     """Delete a thread and all its items, for good."""
-    settings = _settings(url, owner, as_json)
+    settings = settings_of(url, owner)
 
     async def work() -> None:
         ref = Ref(settings.owner, thread)
@@ -160,7 +158,7 @@ def drop(
         else:
             note(f"deleted {thread}")
 
-    _run(work(), as_json)
+    run(work())
 
 
 @app.command(
@@ -176,20 +174,20 @@ def export_(
     """Write threads as JSON Lines, payloads byte for byte."""
     from .transfer import export_threads
 
-    settings = _settings(url, owner, as_json)
+    settings = settings_of(url, owner)
 
     async def work() -> None:
         with _Counter("exporting") as count:
             async with connect(settings.url) as store:
                 if file == "-":
-                    await export_threads(store, settings.owner, thread, sys.stdout.write, count.step)
-                    sys.stdout.flush()
+                    await export_threads(store, settings.owner, thread, sys.stdout.buffer.write, count.step)
+                    sys.stdout.buffer.flush()
                 else:
-                    with _open(file, "w") as target:
+                    with open_file(file, "wb") as target:
                         await export_threads(store, settings.owner, thread, target.write, count.step)
         count.tell("exported", as_json, stderr=True)
 
-    _run(work(), as_json)
+    run(work())
 
 
 @app.command("import", epilog="Examples:  clew import threads.jsonl    zcat all.gz | clew import -    (run it again to go on)")
@@ -202,7 +200,7 @@ def import_(
     """Read threads that `clew export` wrote. What is there already stays; an interrupted import goes on when run again."""
     from .transfer import import_threads
 
-    settings = _settings(url, owner, as_json)
+    settings = settings_of(url, owner)
 
     async def work() -> None:
         with _Counter("importing") as count:
@@ -210,11 +208,11 @@ def import_(
                 if file == "-":
                     await import_threads(store, settings.owner, sys.stdin.buffer, count.step)
                 else:
-                    with _open(file, "rb") as source:
+                    with open_file(file, "rb") as source:
                         await import_threads(store, settings.owner, source, count.step)
         count.tell("imported", as_json)
 
-    _run(work(), as_json)
+    run(work())
 
 
 @app.command(epilog="Examples:  clew copy sqlite:///chat.db redis://localhost:6379/0    clew copy FROM TO --thread thr_...")
@@ -228,7 +226,7 @@ def copy(
     """Copy threads from one store to another. What is there already stays; run it again to go on."""
     from .transfer import copy_threads
 
-    settings = _settings(source, owner, as_json)
+    settings = settings_of(source, owner)
 
     async def work() -> None:
         with _Counter("copying") as count:
@@ -236,7 +234,7 @@ def copy(
                 await copy_threads(left, right, settings.owner, thread, count.step)
         count.tell("copied", as_json)
 
-    _run(work(), as_json)
+    run(work())
 
 
 @app.command(epilog="Examples:  clew doctor    clew doctor redis://localhost:6379/0 --json")
@@ -244,7 +242,7 @@ def doctor(url: Annotated[str | None, typer.Argument(help="The store.")] = None,
     """Look at a store: what it is, and whether everything clew does with it works."""
     from .doctor import examine
 
-    settings = _settings(url, None, as_json)
+    settings = settings_of(url, None)
 
     async def work() -> bool:
         found = []
@@ -261,21 +259,18 @@ def doctor(url: Annotated[str | None, typer.Argument(help="The store.")] = None,
             write_json({"store": mask_url(settings.url), "ok": well, "checks": checks})
         return well
 
-    if not _run(work(), as_json):
+    if not run(work()):
         raise typer.Exit(FAILED)
 
 
 @app.command(epilog="Examples:  clew conform sqlite:///try.db    clew conform redis://localhost:6379/0 --json")
 def conform(url: Annotated[str, typer.Argument(help="The store to judge.")], as_json: AsJson = False) -> None:
     """Judge a store by clew's conformance suite; it writes under names of its own, and deletes them."""
-    try:
-        from ..conformance import run
+    from ..conformance import run as judge
 
-        with progress() as bar:
-            task = bar.add_task("judging", total=None)
-            report = run(url, on_test=lambda test, outcome: bar.update(task, advance=1, description=test[:60]))
-    except ClewError as error:
-        _fail(error, as_json)
+    with progress() as bar:
+        task = bar.add_task("judging", total=None)
+        report = judge(url, on_test=lambda test, outcome: bar.update(task, advance=1, description=clean(test)[:60]))
     if as_json:
         write_json(report.to_json())
     else:
@@ -310,52 +305,6 @@ class _Counter:
         if not as_json:
             note(f"{verb} {self.done['thread']} threads, {self.done['item']} items")
         elif stderr:
-            err().print_json(data={"threads": self.done["thread"], "items": self.done["item"]}, indent=None)
+            sys.stderr.write(json.dumps({"threads": self.done["thread"], "items": self.done["item"]}) + "\n")
         else:
             write_json({"threads": self.done["thread"], "items": self.done["item"]})
-
-
-def _settings(url: str | None, owner: str | None, as_json: bool) -> Settings:
-    """Return the settings, an option before the environment; make the default file's folder."""
-    from dataclasses import replace
-
-    try:
-        settings = Settings.from_env()
-        if url is not None:
-            settings = replace(settings, url=url, source="the command line")
-        if owner is not None:
-            settings = replace(settings, owner=owner)
-        settings.make_folder()
-    except ClewError as error:
-        _fail(error, as_json)
-    return settings
-
-
-def _open(file: str, mode: str) -> IO[Any]:
-    try:
-        return open(file, mode, encoding=None if "b" in mode else "utf-8")
-    except OSError as error:
-        raise InvalidError(f"{file}: {error.strerror}") from error
-
-
-def _run(work: Coroutine[Any, Any, T], as_json: bool) -> T:
-    try:
-        return asyncio.run(work)
-    except ClewError as error:
-        _fail(error, as_json)
-    except KeyboardInterrupt:
-        err().print()
-        raise typer.Exit(INTERRUPTED) from None
-    except BrokenPipeError:
-        # Whoever read the output has gone; there is nobody left to tell.
-        sys.stderr.close()
-        raise typer.Exit(0) from None
-
-
-def _fail(error: ClewError, as_json: bool) -> NoReturn:
-    code = exit_code(error)
-    if as_json:
-        write_json({"error": type(error).__name__, "message": str(error), "exit_code": code})
-    else:
-        err().print(Text(f"clew: {clean(str(error))}", style="red"))
-    raise typer.Exit(code) from error

@@ -43,12 +43,13 @@ class Conversation:
         self._store = store
         # The whole thread is kept. Only what is sent to the model is cut.
         self._provider = ClewHistoryProvider(store, owner=ref.owner)
+        options: Any = dict(model.options)  # the framework's options are a TypedDict per client
         self._agent = Agent(
             model.client,
             model.instructions,
             name=ASSISTANT,
             context_providers=[self._provider],
-            default_options=dict(model.options),  # type: ignore[arg-type]  # the framework's options are a TypedDict per client
+            default_options=options
             middleware=[] if model.room is None else [_fit_into(model.room)],
         )
         self._session = self._agent.create_session(session_id=ref.id)

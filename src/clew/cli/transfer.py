@@ -1,8 +1,8 @@
 """Threads in and out of a store as JSON Lines, and from one store to another. Nothing is held in memory but one batch.
 
-The first line names the format; then each thread's header, followed by its items in order. Payloads are kept byte for byte,
-as `text` where they are UTF-8 and as `base64` where not. Reading is idempotent: items are recognised by id, so an import that
-was interrupted goes on when it is run again.
+The first line names the format; then comes each thread's header, followed by its items in order; the last line counts them, so
+that a file that was cut off is told from a whole one. Payloads are kept byte for byte, as `text` where they are UTF-8 and as
+`base64` where not. Reading is idempotent: items are recognised by id, so what was interrupted goes on when it is run again.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
-from ..errors import AlreadyExistsError, InvalidError, UnreadableError, UnsupportedError
+from ..errors import AlreadyExistsError, UnreadableError, UnsupportedError
 from ..model import Item, NewItem, Ref, Thread
 from ..store import Store
 
@@ -29,6 +29,7 @@ Step = Callable[[str], None]
 
 class _Line(msgspec.Struct, omit_defaults=True):
     clew_export: int | None = None
+    end: dict[str, int] | None = None
     thread: str | None = None
     title: str | None = None
     metadata: dict[str, Any] = {}
@@ -58,7 +59,7 @@ async def list_threads(store: Store, owner: str) -> AsyncIterator[Thread]:
 
 
 async def export_threads(
-    store: Store, owner: str, threads: Iterable[str] | None, write: Callable[[str], object], step: Step
+    store: Store, owner: str, threads: Iterable[str] | None, write: Callable[[bytes], object], step: Step
 ) -> None:
     """Write threads as lines.
 
@@ -68,26 +69,31 @@ async def export_threads(
     Raises:
         UnreadableError: a stored record cannot be decoded, so the export would not be whole.
     """
-    write(json.dumps({"clew_export": FORMAT}) + "\n")
+    count = {"threads": 0, "items": 0}
+    write(_line({"clew_export": FORMAT}))
     async for thread in _chosen(store, owner, threads):
         step("thread")
-        write(json.dumps({"thread": thread.id, "title": thread.title, "metadata": thread.metadata}, ensure_ascii=False) + "\n")
+        count["threads"] += 1
+        write(_line({"thread": thread.id, "title": thread.title, "metadata": dict(sorted(thread.metadata.items()))}))
         async for item in _items(store, thread):
-            write(_item_line(item) + "\n")
+            write(_line(_item_fields(item)))
             step("item")
+            count["items"] += 1
+    write(_line({"end": count}))
 
 
 async def import_threads(store: Store, owner: str, source: IO[bytes], step: Step) -> None:
     """Read lines into the owner's threads; what is there already stays as it is.
 
     Raises:
-        InvalidError: a line is malformed; it says which. What stood before it is stored, nothing after it.
-        UnsupportedError: the file's format is newer than this clew.
+        UnreadableError: a line is malformed, and it says which; or the file was cut off. What stood before it is stored,
+            nothing after it.
+        UnsupportedError: the file's format is not the one of this clew.
     """
     current: Ref | None = None
     batch: list[NewItem] = []
     size = 0
-    seen_head = False
+    is_headed = is_whole = False
 
     async def flush() -> None:
         nonlocal size
@@ -95,41 +101,49 @@ async def import_threads(store: Store, owner: str, source: IO[bytes], step: Step
             await store.items.append(current, batch)
             for _ in batch:
                 step("item")
-            batch.clear()
+        batch.clear()
         size = 0
 
-    for number, raw in enumerate(source, 1):
-        if not raw.strip():
-            continue
-        try:
-            line = _decode(raw)
-        except msgspec.DecodeError as error:
-            await flush()
-            raise InvalidError(f"line {number} is not a line of an export: {error}") from error
-        if line.clew_export is not None:
-            if line.clew_export > FORMAT:
-                raise UnsupportedError(f"the file has format {line.clew_export}, newer than {FORMAT}: upgrade clew to read it")
-            seen_head = True
-        elif not seen_head:
-            raise InvalidError(f"line {number} comes before the head of an export: is this a file that clew export wrote?")
-        elif line.thread is not None:
-            await flush()
-            current = await _make_thread(store, owner, line)
-            step("thread")
-        elif line.item is not None:
-            if current is None:
-                raise InvalidError(f"line {number} is an item before any thread")
-            item = _new_item(line, number)
-            if len(batch) >= BATCH or size + len(item.data) > MAX_BATCH_BYTES:
+    try:
+        for number, raw in enumerate(source, 1):
+            if not raw.strip():
+                continue
+            line = _read_line(raw, number)
+            if is_whole:
+                # Several exports, one after the other, are one: each starts with a head.
+                is_headed = is_whole = False
+            if line.clew_export is not None:
+                if line.clew_export != FORMAT:
+                    raise UnsupportedError(
+                        f"line {number}: the export has format {line.clew_export}, and this clew reads {FORMAT}: upgrade clew"
+                    )
+                is_headed = True
+            elif not is_headed:
+                raise UnreadableError(f"line {number} comes before the head of an export: did clew export write this file?")
+            elif line.end is not None:
                 await flush()
-            batch.append(item)
-            size += len(item.data)
-        else:
-            await flush()
-            raise InvalidError(f"line {number} is neither a thread nor an item")
-    if not seen_head:
-        raise InvalidError("the file is empty, or no export: clew export writes a head in its first line")
+                is_whole = True
+            elif line.thread is not None:
+                await flush()
+                current = await _make_thread(store, owner, line)
+                step("thread")
+            elif line.item is not None:
+                if current is None:
+                    raise UnreadableError(f"line {number} is an item that stands before any thread")
+                item = _new_item(line, number)
+                if len(batch) >= BATCH or size + len(item.data) > MAX_BATCH_BYTES:
+                    await flush()
+                batch.append(item)
+                size += len(item.data)
+            else:
+                raise UnreadableError(f"line {number} is neither a thread nor an item")
+    except (UnreadableError, UnsupportedError):
+        # What stands before the bad line is good.
+        await flush()
+        raise
     await flush()
+    if not is_whole:
+        raise UnreadableError("the export was cut off: what there is of it was imported, so export again and import that")
 
 
 async def copy_threads(source: Store, target: Store, owner: str, threads: Iterable[str] | None, step: Step) -> None:
@@ -183,7 +197,11 @@ async def _make_thread(store: Store, owner: str, line: _Line) -> Ref:
     return Ref(owner, line.thread)
 
 
-def _item_line(item: Item) -> str:
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode() + b"\n"
+
+
+def _item_fields(item: Item) -> dict[str, Any]:
     value: dict[str, Any] = {"item": item.id, "created_ms": item.created_ms}
     for name, default in (("kind", "message"), ("codec", "json"), ("author", None), ("parent", None), ("status", None)):
         if getattr(item, name) != default:
@@ -194,16 +212,23 @@ def _item_line(item: Item) -> str:
         value["text"] = item.data.decode()
     except UnicodeDecodeError:
         value["base64"] = base64.b64encode(item.data).decode()
-    return json.dumps(value, ensure_ascii=False)
+    return value
+
+
+def _read_line(raw: bytes, number: int) -> _Line:
+    try:
+        return _decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableError(f"line {number} is not a line of an export: {error}") from error
 
 
 def _new_item(line: _Line, number: int) -> NewItem:
     if (line.text is None) == (line.base64 is None):
-        raise InvalidError(f"line {number} must hold the item's data once, as text or as base64")
+        raise UnreadableError(f"line {number} must hold the item's data once, as text or as base64")
     try:
         data = line.text.encode() if line.text is not None else base64.b64decode(line.base64 or "", validate=True)
     except ValueError as error:
-        raise InvalidError(f"line {number}: the item's data is not valid: {error}") from error
+        raise UnreadableError(f"line {number}: the item's data is no base64: {error}") from error
     return NewItem(
         data,
         id=line.item,
