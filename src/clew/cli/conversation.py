@@ -49,7 +49,7 @@ class Conversation:
             model.instructions,
             name=ASSISTANT,
             context_providers=[self._provider],
-            default_options=options
+            default_options=options,
             middleware=[] if model.room is None else [_fit_into(model.room)],
         )
         self._session = self._agent.create_session(session_id=ref.id)
