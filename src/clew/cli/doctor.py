@@ -13,6 +13,7 @@ from ..backend import Describing
 from ..errors import ClewError
 from ..ids import new_id
 from ..model import NewItem
+from ..records import Partition
 from ..store import Store, connect
 
 
@@ -71,23 +72,31 @@ async def _try_everything(store: Store) -> AsyncIterator[Check]:
         listed = await store.threads.list(owner)
         yield Check("threads: list", [each.id for each in listed] == [thread.id], f"{len(listed)} listed")
         yield Check("threads: delete", await store.threads.delete(thread), "gone")
-        thread = None
     except ClewError as error:
         yield Check("stopped", False, str(error))
     finally:
         if thread is not None:
-            await store.threads.delete(thread)
+            # Without a tombstone: nobody else knows the name.
+            await store.backend.drop(Partition(owner, thread.id), tombstone_ms=0)
+
+
+_ROOM = 100 * 1024 * 1024
+_BYTES = ("size", "log", "free disk")
 
 
 def _judge(name: str, value: str | int | float | bool | None) -> Check:
     """Turn a fact into a line; some facts are a reason to worry."""
-    text = "unknown" if value is None else str(value)
+    text = "unknown" if value is None else ("no", "yes")[value] if isinstance(value, bool) else str(value)
+    if name in _BYTES and isinstance(value, int):
+        text = f"{value / 1024 / 1024:,.1f} MiB"
     if name == "eviction policy" and text not in ("noeviction", "unknown"):
         return Check(name, None, f"{text}: the server may delete conversations when it is full; set maxmemory-policy noeviction")
     if name == "persistence" and text == "none":
         return Check(name, None, "none: a restart of the server loses everything; set appendonly yes, or save")
-    if name == "synchronous" and text != "full":
-        return Check(name, None, f"{text}: a power cut may lose the last commits")
+    if name == "synchronous" and text == "normal":
+        return Check(name, None, "normal: a power cut may lose the last commits; leave the option out for full")
+    if name == "free disk" and isinstance(value, int) and value < _ROOM:
+        return Check(name, None, f"{text}: make room before it is full")
     return Check(name, True, text)
 
 

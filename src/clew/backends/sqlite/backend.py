@@ -22,7 +22,7 @@ from ...limits import (
 )
 from ...records import ANY, PRESENT, Any_, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
 from . import commit as writing
-from . import leases, reading, values
+from . import describing, leases, reading, values
 from .address import Address
 from .changes import AppendRun, make_steps
 from .cursors import check_cursor
@@ -38,7 +38,7 @@ _Keys: TypeAlias = list[str]
 
 
 class SqliteBackend:
-    """Implements Backend, Listing, Leasing, Expiry and Values on one SQLite file, or in memory. Made by `open_backend`."""
+    """Implements Backend, Listing, Leasing, Expiry, Values, Describing on a SQLite file, or in memory. Made by `open_backend`."""
 
     def __init__(self, address: Address, *, clock: Clock = read_clock) -> None:
         """Nothing is opened yet.
@@ -47,6 +47,7 @@ class SqliteBackend:
             address: where the store is.
             clock: the store's time; only a test gives its own.
         """
+        self._address = address
         self._engine = Engine(address, clock)
 
     async def open(self) -> None:
@@ -218,6 +219,12 @@ class SqliteBackend:
             check_id(cursor, "the cursor", most=MAX_VALUE_KEY_BYTES)
         glob = Glob(pattern)
         return await self._engine.read(lambda unit: values.scan_values(unit, glob, limit, cursor))
+
+    # -- Describing ---------------------------------------------------------------------------------------------------
+
+    async def describe(self) -> dict[str, str | int | float | bool | None]:
+        """See Describing.describe."""
+        return await self._engine.read(lambda unit: describing.describe(unit, self._address))
 
 
 def _check_lease(name: str, holder: str) -> None:
