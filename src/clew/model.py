@@ -57,6 +57,7 @@ class Thread:
         expires_at: when it vanishes, None where it stays.
         revision: grows by one with every write; pass it as `expect`.
         forked_from: (thread id, item id or None) of a fork.
+        unreadable: in a list, why the header cannot be read; then title and metadata are empty. `threads.get` raises it.
     """
 
     owner: str
@@ -68,6 +69,7 @@ class Thread:
     revision: int
     expires_at: datetime | None = None
     forked_from: tuple[str, str | None] | None = None
+    unreadable: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import clew
-from clew.records import Change, Commit, Partition
+from clew.records import Change, Commit, Page, Partition
 from clew.store import forking
 from clew.testing import FixedClock, Recorder
 
@@ -202,3 +202,31 @@ async def test_a_long_fork_takes_no_given_id_under_which_another_could_write_mea
 
     assert "commit" not in recorder.verbs
     assert (await plain.items.fork(thread, 1, id="copy")).id == "copy"
+
+
+@pytest.mark.parametrize("how", ["deleted", "expired", "truncated"])
+async def test_a_fork_of_a_thread_that_goes_meanwhile_is_not_made_of_the_half(
+    plain: clew.Store, recorder: Recorder, clock: FixedClock, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    monkeypatch.setattr(forking, "MAX_PAGE", 10)
+    thread = await plain.threads.create("ada", ttl=60)
+    await fill(plain, thread, 35)
+
+    class Going(Recorder):
+        """A backend on which the thread goes after its second page."""
+
+        async def read(self, partition: Partition, log: str, **arguments: Any) -> Page:
+            """See Backend.read."""
+            page = await super().read(partition, log, **arguments)
+            if self.verbs.count("read") == 2:
+                if how == "deleted":
+                    await plain.threads.delete(thread)
+                elif how == "expired":
+                    clock.advance(61)
+                else:
+                    await plain.items.truncate(thread, 5)
+            return page
+
+    with pytest.raises(clew.NotFoundError):
+        await clew.Store(Going(recorder.inner)).items.fork(thread, "item-30", id="copy")
+    assert await plain.backend.revision(Partition("ada", "copy")) == 0

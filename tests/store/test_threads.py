@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 import clew
-from clew.records import Partition, PutDocument
-from clew.testing import FixedClock
+from clew.records import Partition, PutDocument, Snapshot
+from clew.testing import FixedClock, Recorder
 
 
 async def test_of_many_who_create_one_id_one_succeeds(store: clew.Store) -> None:
@@ -176,6 +177,9 @@ async def test_updating_what_is_not_there_makes_nothing(store: clew.Store) -> No
     for expect in (None, 3):
         with pytest.raises(clew.NotFoundError):
             await store.threads.update(clew.Ref("ada", "nope"), title="x", expect=expect)
+    with pytest.raises(clew.InvalidError, match=r"threads\.create"):
+        await store.threads.update(clew.Ref("ada", "nope"), title="x", expect=0)
+    assert await store.backend.revision(Partition("ada", "nope")) == 0
     assert list(await store.threads.list("ada")) == []
 
 
@@ -201,6 +205,17 @@ async def test_a_damaged_header_is_unreadable_and_never_not_found(
         await store.threads.get(thread)
 
 
+async def test_a_damaged_thread_is_listed_as_such_and_hides_no_other(store: clew.Store, thread: clew.Thread) -> None:
+    await store.threads.create("ada", title="well")
+    await store.backend.commit(Partition("ada", thread.id), [PutDocument("thread", b"garbage")], listed=True)
+
+    damaged, well = await store.threads.list("ada")
+
+    assert (damaged.id, damaged.title, damaged.revision) == (thread.id, None, 2)
+    assert "cannot be read" in (damaged.unreadable or "")
+    assert (well.title, well.unreadable) == ("well", None)
+
+
 # -- time ----------------------------------------------------------------------------------------------------------------
 
 
@@ -218,6 +233,25 @@ async def test_times_are_the_stores_and_expiry_follows_them(plain: clew.Store, c
     with pytest.raises(clew.NotFoundError):
         await plain.threads.get(thread)
     assert list(await plain.threads.list("ada")) == []
+
+
+async def test_a_thread_that_expires_while_it_is_made_is_returned_as_it_was_made(
+    plain: clew.Store, recorder: Recorder, clock: FixedClock
+) -> None:
+    class Slow(Recorder):
+        """A backend on which a second passes before each read."""
+
+        async def fetch(self, partition: Partition, keys: Sequence[str] | None = None) -> Snapshot:
+            """See Backend.fetch."""
+            clock.advance(1)
+            return await super().fetch(partition, keys)
+
+    start = clock.now
+    thread = await clew.Store(Slow(recorder.inner)).threads.create("ada", title="t", ttl=0.5)
+
+    assert (thread.title, thread.expires_at) == ("t", start + timedelta(seconds=0.5))
+    with pytest.raises(clew.NotFoundError):
+        await plain.threads.get(thread)
 
 
 async def test_a_tombstone_stands_for_a_week(plain: clew.Store, clock: FixedClock) -> None:

@@ -44,7 +44,7 @@ async def fork(
         if last is None or not page.has_more:
             break
         # The position after the last one, since both ends of the page belong to it.
-        page = await backend.read(source, LOG, after=last.position + 1, before=at, limit=MAX_PAGE, inclusive=True)
+        page = await read_page(backend, source, after=last.position + 1, before=at, limit=MAX_PAGE, inclusive=True)
     header = put_header((source.name, None if last is None else last.id))
     fields = {change.key: change for change in [*copy_fields(snapshot.documents), *renamed]}
     try:

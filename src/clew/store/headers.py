@@ -6,6 +6,7 @@ Fields are documents of their own, so that two writers of two fields never undo 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -77,6 +78,7 @@ def make_thread(partition: Partition, snapshot: Snapshot) -> Thread | None:
     documents = snapshot.documents
     if THREAD not in documents:
         return None
+    bare = make_bare(partition, snapshot)
     try:
         header = _decode_header(documents[THREAD])
         title = msgspec.json.decode(documents[TITLE], type=str) if TITLE in documents else None
@@ -86,16 +88,21 @@ def make_thread(partition: Partition, snapshot: Snapshot) -> Thread | None:
     if header.format > FORMAT:
         newer = f"format {header.format}, newer than {FORMAT}"
         raise UnreadableError(f"the thread {partition.name!r} has {newer}: upgrade clew to read it")
+    return replace(bare, title=title, metadata=metadata, forked_from=header.forked_from)
+
+
+def make_bare(partition: Partition, snapshot: Snapshot, unreadable: str | None = None) -> Thread:
+    """Return the thread of a snapshot without what its documents say."""
     return Thread(
         owner=partition.owner,
         id=partition.name,
-        title=title,
-        metadata=metadata,
+        title=None,
+        metadata={},
         created_at=moment_of(snapshot.created_ms),
         updated_at=moment_of(snapshot.updated_ms),
         revision=snapshot.revision,
         expires_at=None if snapshot.expires_ms is None else moment_of(snapshot.expires_ms),
-        forked_from=header.forked_from,
+        unreadable=unreadable,
     )
 
 

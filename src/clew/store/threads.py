@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from ..backend import Backend
-from ..errors import AlreadyExistsError, ConflictError, GoneError, InvalidError
+from ..errors import AlreadyExistsError, ConflictError, GoneError, InvalidError, UnreadableError
 from ..ids import new_thread_id
 from ..limits import MAX_PAGE, check_id, check_limit
 from ..model import JSON, Page, Ref, Thread, ThreadKey
 from ..records import PRESENT, Change, Listed, Partition, PutDocument, Snapshot
 from .checks import THREAD, UNSET, Unset, check_expect, conflict_of, need_expiry, need_listing, no_thread, partition_of, ttl_ms_of
-from .headers import make_thread, put_header, put_metadata, put_title
+from .headers import make_bare, make_thread, put_header, put_metadata, put_title
 
 _NEWEST_US: Final = 1 << 62
 
@@ -57,11 +58,15 @@ class Threads:
             done = await self._backend.commit(partition, changes, expect=0, listed=True)
         except ConflictError as e:
             raise AlreadyExistsError(f"the owner has a thread {partition.name!r} already", expected=0, actual=e.actual) from e
+        documents = {c.key: c.data for c in changes if c.data is not None}
+        snapshot = Snapshot(done.revision, done.committed_ms, done.committed_ms, None, documents)
         if expiry is not None:
             await expiry.expire(partition, ttl_ms, kind="sliding" if sliding else "fixed")
-            return await self.get(Ref(*partition))
-        documents = {c.key: c.data for c in changes if c.data is not None}
-        thread = make_thread(partition, Snapshot(done.revision, done.committed_ms, done.committed_ms, None, documents))
+            snapshot = replace(snapshot, expires_ms=done.committed_ms + ttl_ms)
+            found = await self._backend.fetch(partition)
+            # A short time may be over already: then it is as it was made.
+            snapshot = found if found.revision else snapshot
+        thread = make_thread(partition, snapshot)
         assert thread is not None, "its header is among the changes"
         return thread
 
@@ -82,7 +87,8 @@ class Threads:
     async def list(self, owner: str, *, limit: int = 20, cursor: str | None = None) -> Page[Thread]:
         """Return an owner's threads, the newest write first; an owner nobody knows has none.
 
-        A thread that is deleted while the page is read is left out, so that a page may be shorter than its limit.
+        A thread that is deleted while the page is read is left out, so that a page may be shorter than its limit. One whose
+        header cannot be read says so (`Thread.unreadable`), and hides no other.
 
         Args:
             limit: from 1 to `limits.MAX_PAGE`.
@@ -125,6 +131,8 @@ class Threads:
         """
         partition = partition_of(thread)
         check_expect(expect)
+        if expect == 0:
+            raise InvalidError("expect=0 means a thread that is not there yet: make it with threads.create")
         changes: list[Change] = [] if isinstance(title, Unset) else [put_title(title)]
         changes += () if metadata is None else put_metadata(metadata)
         if not changes:
@@ -161,9 +169,14 @@ class Threads:
 
     async def _fetch_listed(self, partition: Partition) -> Thread | None:
         try:
-            return make_thread(partition, await self._backend.fetch(partition))
+            snapshot = await self._backend.fetch(partition)
         except GoneError:
             return None
+        try:
+            return make_thread(partition, snapshot)
+        except UnreadableError as e:
+            # One that is damaged does not hide the others.
+            return make_bare(partition, snapshot, str(e))
 
 
 def make_header(title: str | None, metadata: Mapping[str, JSON] | None) -> list[PutDocument]:
