@@ -1,0 +1,1 @@
+"""What clew costs, as ratios measured in one run: `python -m bench core`. Nothing here is shipped."""

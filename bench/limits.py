@@ -1,0 +1,47 @@
+"""What every row must reach, in one place. A row's limit is that of the longest name it starts with; a row may have none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A bound: at most `value`, or at least where `at_least`, in `unit`."""
+
+    value: float
+    unit: str = "x"
+    at_least: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Tell whether a measured value keeps it."""
+        return value >= self.value if self.at_least else value <= self.value
+
+    def __str__(self) -> str:
+        return f"{'>=' if self.at_least else '<='} {self.value:g} {self.unit}"
+
+
+LIMITS: Final = {
+    "append-1": Limit(1.4),
+    "append-10": Limit(1.5),
+    "tail-200": Limit(1.4),
+    "append-100-tasks": Limit(4, "x throughput", at_least=True),
+    "page-20-of-100k": Limit(1.5),
+    "threads-20-of-100k": Limit(1.5),
+    "memory-per-item": Limit(100, "bytes"),
+    "sqlite-append-1": Limit(2),
+    "sqlite-append-100-tasks": Limit(3, "x throughput", at_least=True),
+    "agent-framework-turn/round-trips": Limit(2, "trips"),
+    "agent-framework-turn/time": Limit(0.5),
+}
+
+
+def find_limit(name: str) -> Limit | None:
+    """Return the limit of a row, None for a name that has none."""
+    parts = name.split("/")
+    for count in range(len(parts), 0, -1):
+        limit = LIMITS.get("/".join(parts[:count]))
+        if limit is not None:
+            return limit
+    return None
