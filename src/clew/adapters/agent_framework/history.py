@@ -161,10 +161,10 @@ class ClewHistoryProvider(HistoryProvider):
         ref = self._ref(session_id)
         run = _current_run()
         items = await self._load(ref, state)
-        waiting = self._outbox.waiting(ref)
         messages = self._read_messages(ref, items)
         stored = {item.id for item in items}
-        for batch in waiting:
+        self._outbox.confirm(ref, stored)
+        for batch in self._outbox.waiting(ref):
             if batch.refused is None and (not self.branching or batch.state is state):
                 pairs = zip(batch.messages, batch.ids, strict=True)
                 messages += [with_id(message, id) for message, id in pairs if id not in stored]
@@ -344,7 +344,8 @@ class ClewHistoryProvider(HistoryProvider):
 
     def _make_batch(self, ref: Ref, chosen: Sequence[Chosen], state: dict[str, Any] | None) -> Batch:
         messages = [one.message for one in chosen]
-        batch = Batch(messages, [one.id for one in chosen], [], title=make_title(messages), state=state)
+        made = frozenset(one.id for one in chosen if one.made)
+        batch = Batch(messages, [one.id for one in chosen], made, [], title=make_title(messages), state=state)
         parent = self._find_parent(ref, state) if self.branching else None
         try:
             for one in chosen:
@@ -369,6 +370,8 @@ class ClewHistoryProvider(HistoryProvider):
             return None
         stored = run.items if run is not None and run.items is not None else await self._load(ref, None)
         known = {item.id for item in stored}
+        if run is None or run.items is None:
+            self._outbox.confirm(ref, known)
         coming = [item for batch in self._outbox.waiting(ref) for item in batch.items if item.id not in known]
         cut = safe_cut([*stored, *coming], self.max_messages)
         if not stored or cut == 0:

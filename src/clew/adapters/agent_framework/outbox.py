@@ -6,7 +6,7 @@ It lives in the process, is bounded, and sends a thread's batches in their order
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -34,22 +34,28 @@ class Batch:
     Attributes:
         messages: as the framework gave them.
         ids: of their items; they stay the same in every attempt.
+        made: those of the ids that were made for this batch, so that nobody else has them.
         items: their stored form.
         title: for the thread, where this append makes it.
         fresh: there was no such thread a moment ago, so that this append most likely makes it.
         trim_before: the position before which the thread may be cut in the same commit.
         state: the session's state, told when it is saved.
+        company: the earlier batches that went before it in every attempt, so that they are stored if it is.
+        sent: an attempt was made.
         sending: an attempt is under way.
         refused: why the store will never take it; it is kept here and not sent again.
     """
 
     messages: list[Message]
     ids: list[str]
+    made: frozenset[str]
     items: list[NewItem]
     title: str | None = None
     fresh: bool = False
     trim_before: int | None = None
     state: dict[str, Any] | None = None
+    company: Sequence[Batch] = ()
+    sent: bool = False
     sending: bool = False
     refused: str | None = None
 
@@ -89,6 +95,18 @@ class Outbox:
         else:
             self._waiting.pop(ref, None)
 
+    def confirm(self, ref: Ref, stored: Collection[str]) -> None:
+        """Take out the batches that turn out to be stored: one id made for a batch proves all of it, since it is one commit.
+
+        It must be done before the thread is cut, which forgets ids: a batch sent again would then stand there twice.
+        """
+        for batch in self.waiting(ref):
+            proven = any(id in stored for id in batch.made) if batch.made else all(id in stored for id in batch.ids)
+            if proven and not batch.sending:
+                for other in (*batch.company, batch):
+                    if other.refused is None:
+                        self.discard(ref, other)
+
     def drop(self, ref: Ref) -> None:
         """Forget all that waits for a thread: it is being cleared or deleted."""
         self._waiting.pop(ref, None)
@@ -116,7 +134,9 @@ class Outbox:
                         logger.error("a batch of %d messages in thread %r cannot be stored: %s", len(batch.messages), ref.id, e)
 
     async def _attempt(self, ref: Ref, batches: Sequence[Batch]) -> None:
-        for batch in batches:
+        for place, batch in enumerate(batches):
+            if not batch.sent:
+                batch.sent, batch.company = True, batches[:place]
             batch.sending = True
         try:
             await self._send(ref, batches)

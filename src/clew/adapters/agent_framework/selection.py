@@ -58,10 +58,17 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """A message to append, the id of its item, and when it was made."""
+    """A message to append.
+
+    Attributes:
+        id: of its item.
+        made: the id was made here, and nobody else has it.
+        created_ms: when the message was made.
+    """
 
     message: Message
     id: str
+    made: bool
     created_ms: int
 
 
@@ -82,22 +89,22 @@ def choose_new(messages: Sequence[Message], run: Run | None, source_id: str) -> 
     if run is not None:
         answers = run.answers()
         history = run.context.context_messages.get(source_id, [])
-        given = [message for message in messages if id(message) not in answers]
+        asked = [message for message in messages if id(message) not in answers]
         said = [message for message in messages if id(message) in answers]
         if any(message.role == "user" for message in said):
             # An agent that answers with the whole conversation, as some workflows do.
-            said = find_new([*history, *given], said)
-        incoming = [*find_new(history, given, run.ids), *said]
+            said = find_new([*history, *asked], said)
+        incoming = [*find_new(history, asked, run.ids), *said]
     chosen: list[Chosen] = []
     taken: set[str] = set()
     for message in incoming:
         answered = id(message) in answers
-        name = None if answered else _item_id(message)
-        if name in taken:
+        given = None if answered else _item_id(message)
+        if given in taken:
             continue
-        name = name or new_id()
-        taken.add(name)
-        chosen.append(Chosen(message, name, now if run is None or answered else run.started_ms))
+        id_ = given or new_id()
+        taken.add(id_)
+        chosen.append(Chosen(message, id_, given is None, now if run is None or answered else run.started_ms))
     return chosen
 
 
