@@ -170,7 +170,7 @@ class Recorder:
         """See Values.value_ttl."""
         return await self._note("value_ttl", key).value_ttl(key)
 
-    async def scan_values(self, pattern: str, *, limit: int = 100, cursor: str | None = None) -> tuple[_Keys, str | None]:
+    async def scan_values(self, pattern: str, *, limit: int = 100, cursor: str | None = None) -> tuple[Sequence[str], str | None]:
         """See Values.scan_values."""
         return await self._note("scan_values", pattern).scan_values(pattern, limit=limit, cursor=cursor)
 

@@ -84,6 +84,14 @@ async def test_only_an_empty_page_asks_whether_there_is_a_thread(
     assert recorder.verbs == ["read", "fetch"]
 
 
+async def test_an_empty_page_is_one_call_for_those_who_do_not_ask(
+    recorded: clew.Store, recorder: Recorder, thread: clew.Thread
+) -> None:
+    await recorded.items.page(thread, after=3, missing_ok=True)
+    await recorded.items.page(NOWHERE, missing_ok=True)
+    assert recorder.verbs == ["read", "read"]
+
+
 async def test_a_removal_and_a_truncation_are_a_call_each(recorded: clew.Store, recorder: Recorder, thread: clew.Thread) -> None:
     await recorded.items.remove(thread, "i3")
     await recorded.items.truncate(thread, "i1")
