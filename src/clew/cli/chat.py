@@ -1,4 +1,4 @@
-"""`clew chat`: the one turn for scripts, and the menu for people, whose terminal `asking.py` reads."""
+"""`clew chat`: the one turn for scripts, and the menu for people, whose lines `asking.py` reads."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ class Chat:
         return Conversation(self._store, self._model, Ref(self._owner, thread))
 
     async def run(self) -> None:
-        """Show the menu and do what is chosen, until 0 or the end of the input. KeyboardInterrupt leaves too."""
+        """Show the menu and do what is chosen, until 0 or the end of the input; Ctrl-C goes back to the menu, and leaves it."""
         while True:
             out().print(Text(MENU))
             choice = ask("choose: ")
@@ -115,6 +115,8 @@ class Chat:
                 return
             try:
                 await self._do(choice)
+            except KeyboardInterrupt:
+                print()
             except ClewError as error:
                 err().print(Text(clean(str(error)), style="red"))
 
@@ -159,11 +161,7 @@ class Chat:
         say("Write a message; an empty line goes back to the menu.", style="dim")
         while True:
             self._show(await self._conversation.others())
-            try:
-                text = ask("you> ")
-            except KeyboardInterrupt:
-                print()
-                return
+            text = ask("you> ")
             if not text:
                 return
             # What another terminal said while this one was waiting stands before the answer, for the model too.

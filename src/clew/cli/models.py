@@ -17,8 +17,8 @@ LOCAL_INSTRUCTIONS: Final = (
     "You are a helpful assistant. The user tells you facts about themselves. When asked, repeat the facts the user told you."
 )
 """A model this small needs to be told that the facts are the user's; of many wordings this one made it answer best."""
-LOCAL_ROOM: Final = 7_000
-"""What is sent to the local model at most, in `conversation`'s cautious measure of tokens; its answer needs room too."""
+LOCAL_ROOM: Final = 1_500
+"""What is sent to the local model at most, in `conversation`'s cautious measure of tokens; more makes it slow, and no better."""
 LOCAL_ANSWER: Final = 200
 DEFAULT_OPENAI: Final = "gpt-4o-mini"
 NO_MODEL: Final = "no model is set up (OPENAI_API_KEY, OPENAI_BASE_URL, or AOAI_ENDPOINT and AOAI_DEPLOYMENT), and the local one"
