@@ -39,11 +39,13 @@ def find_peer_python() -> str:
     if uv is None:
         raise NoPeerError("there is no uv to install the peer with")
     tell(f"installing {PEER} in {folder}")
+    folder.parent.mkdir(parents=True, exist_ok=True)
     for command in (
         [uv, "venv", "--quiet", "--clear", "--python", sys.executable, str(folder)],
         [uv, "pip", "install", "--quiet", "--python", str(python), "--prerelease=allow", PEER, core],
     ):
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        # From a folder outside the project, whose pins are of another redis-py.
+        done = subprocess.run(command, cwd=folder.parent, capture_output=True, text=True, check=False)
         if done.returncode:
             raise NoPeerError(f"uv could not install {PEER}: {done.stderr.strip()[-300:]}")
     (folder / "complete").touch()
