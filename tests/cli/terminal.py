@@ -28,8 +28,8 @@ class Terminal:
         self._side, child = pty.openpty()
         fcntl.ioctl(child, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
         self.raw = b""
-        self._screen = pyte.HistoryScreen(COLUMNS, ROWS, history=1_000)  # type: ignore[no-untyped-call]  # pyte has no types
-        self._stream = pyte.ByteStream(self._screen)  # type: ignore[no-untyped-call]  # pyte has no types
+        self._screen = pyte.HistoryScreen(COLUMNS, ROWS, history=1_000)
+        self._stream = pyte.ByteStream(self._screen)
         self.process = subprocess.Popen(
             [sys.executable, "-c", _TAKE_TERMINAL, *command],
             stdin=child,
@@ -88,5 +88,5 @@ class Terminal:
             # Linux says it like this when the other side is closed.
             return False
         self.raw += written
-        self._stream.feed(written)  # type: ignore[no-untyped-call]  # pyte has no types
+        self._stream.feed(written)
         return bool(written)
