@@ -1,16 +1,6 @@
-"""The conformance suite: what a backend must do to be one, as plain pytest classes.
+"""The tests that every backend has to pass, shipped, so that a third party can judge its own.
 
-    from clew.conformance import EverySuite
-
-    class TestMine(EverySuite):
-        @pytest.fixture
-        async def backend(self):
-            backend = await open_mine()
-            yield backend
-            await backend.aclose()
-
-A backend without an optional power takes BackendSuite and the suites of the powers it has. `run(url)` judges what a URL
-names, and `clew conform URL` prints what it finds. Every test makes its own owner and drops what it wrote.
+Subclass the suites in a test module, give them a fixture `backend`, and run pytest; or judge a URL with `run`.
 """
 
 from __future__ import annotations
@@ -18,12 +8,38 @@ from __future__ import annotations
 from ..errors import MissingExtraError
 
 try:
-    import pytest  # noqa: F401
+    import pytest
     import pytest_asyncio  # noqa: F401
 except ImportError as error:
     raise MissingExtraError("clew.conformance", "conformance") from error
 
-from .report import Report, run
-from .suites import BackendSuite, EverySuite, ExpirySuite, LeasingSuite, ListingSuite, ValuesSuite
+# Before they are imported: so a failed assert of theirs says what it compared.
+pytest.register_assert_rewrite(
+    *(
+        f"{__name__}.{name}"
+        for name in (
+            "closing",
+            "commit",
+            "concurrency",
+            "documents",
+            "dropping",
+            "entries",
+            "expiry",
+            "follow",
+            "leasing",
+            "listing",
+            "once",
+            "reading",
+            "removing",
+            "support",
+            "tenants",
+            "unreadable",
+            "values",
+        )
+    )
+)
 
-__all__ = ["BackendSuite", "EverySuite", "ExpirySuite", "LeasingSuite", "ListingSuite", "Report", "ValuesSuite", "run"]
+from .report import Report, run  # noqa: E402
+from .suites import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, ValuesSuite  # noqa: E402
+
+__all__ = ["BackendSuite", "ExpirySuite", "LeasingSuite", "ListingSuite", "Report", "ValuesSuite", "run"]

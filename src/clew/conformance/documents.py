@@ -1,65 +1,79 @@
-"""Documents: bytes under keys, conditions on what is there."""
+"""Documents: bytes under keys, and the conditions on what is stored."""
 
 from __future__ import annotations
-
-import asyncio
 
 import pytest
 
 from ..backend import Backend
-from ..errors import ConflictError
-from ..records import Partition, PutDocument
-from .common import Topic
+from ..errors import ConflictError, InvalidError
+from ..records import Partition, PutDocument, Snapshot
+from .support import Suite, add
+
+EVERY_BYTE = bytes(range(256))
 
 
-class DocumentTopic(Topic):
-    """Documents."""
+class Documents(Suite):
+    """`PutDocument` and `fetch`."""
 
-    @pytest.mark.parametrize(
-        "data", [b"", b"\x00\xff\xc0", "é☃".encode(), b"x" * 1_000_000], ids=["empty", "binary", "utf8", "1MB"]
-    )
-    async def test_bytes_come_back_unchanged(self, backend: Backend, partition: Partition, data: bytes) -> None:
-        await backend.commit(partition, [PutDocument("a", data)])
-        assert (await backend.fetch(partition, ["a"])).documents == {"a": data}
+    async def test_a_document_is_kept_byte_for_byte(self, backend: Backend, partition: Partition) -> None:
+        documents = {"bytes": EVERY_BYTE * 4, "empty": b"", "zero": b"\0", "text": "žlutý".encode()}
+        await backend.commit(partition, [PutDocument(key, data) for key, data in documents.items()])
+        assert (await backend.fetch(partition)).documents == documents
 
-    async def test_fetch_gives_the_documents_asked_for_or_all(self, backend: Backend, partition: Partition) -> None:
-        await backend.commit(partition, [PutDocument("a", b"1"), PutDocument("b", b"2"), PutDocument("", b"3")][:2])
-        assert (await backend.fetch(partition, ["b", "x"])).documents == {"b": b"2"}
-        assert (await backend.fetch(partition, [])).documents == {}
-        assert (await backend.fetch(partition, [])).revision == 1
-        assert (await backend.fetch(partition)).documents == {"a": b"1", "b": b"2"}
+    async def test_an_unknown_partition_is_an_empty_snapshot(self, backend: Backend, partition: Partition) -> None:
+        assert await backend.fetch(partition) == Snapshot()
+        assert await backend.fetch(partition, ["a"]) == Snapshot()
+        assert await backend.fetch(partition, []) == Snapshot()
 
-    async def test_the_outcome_tells_whether_a_document_was_there(self, backend: Backend, partition: Partition) -> None:
-        assert (await backend.commit(partition, [PutDocument("a", b"1"), PutDocument("b", None)])).outcomes == (0, 0)
-        assert (await backend.commit(partition, [PutDocument("a", b"2")])).outcomes == (1,)
-        assert (await backend.commit(partition, [PutDocument("a", None)])).outcomes == (1,)
-        assert (await backend.fetch(partition)).documents == {}
+    async def test_only_the_documents_asked_for_are_fetched(self, backend: Backend, partition: Partition) -> None:
+        await backend.commit(partition, [PutDocument(key, key.encode()) for key in "abc"])
+        assert (await backend.fetch(partition, ["c", "a", "missing"])).documents == {"a": b"a", "c": b"c"}
+        nothing = await backend.fetch(partition, [])
+        assert (nothing.revision, nothing.documents) == (1, {})
 
-    async def test_when_none_means_only_where_there_is_none(self, backend: Backend, partition: Partition) -> None:
-        await backend.commit(partition, [PutDocument("a", b"1", when=None)])
-        with pytest.raises(ConflictError):
-            await backend.commit(partition, [PutDocument("a", b"2", when=None)])
-        assert (await backend.fetch(partition)).documents == {"a": b"1"}
+    async def test_the_outcome_tells_whether_it_was_there(self, backend: Backend, partition: Partition) -> None:
+        outcomes = [
+            (await backend.commit(partition, [PutDocument("a", data)])).outcomes for data in (b"1", b"2", None, None, b"3", b"3")
+        ]
+        assert outcomes == [(0,), (1,), (1,), (0,), (0,), (1,)]
+        assert (await backend.fetch(partition)).documents == {"a": b"3"}
 
-    async def test_when_bytes_means_only_where_they_are_equal(self, backend: Backend, partition: Partition) -> None:
-        await backend.commit(partition, [PutDocument("a", b"")])
-        for wrong in (b"1", None):
+    async def test_a_partition_without_documents_is_still_there(self, backend: Backend, partition: Partition) -> None:
+        await backend.commit(partition, [PutDocument("a", b"1")])
+        await backend.commit(partition, [PutDocument("a", None)])
+        snapshot = await backend.fetch(partition)
+        assert (snapshot.revision, snapshot.documents, snapshot.expires_ms) == (2, {}, None)
+
+    @pytest.mark.parametrize("stored", [b"1", b"", b"none", b"any", b"=", b"=1", EVERY_BYTE])
+    async def test_a_condition_compares_the_bytes_that_are_stored(
+        self, backend: Backend, partition: Partition, stored: bytes
+    ) -> None:
+        await backend.commit(partition, [PutDocument("a", stored)])
+        for when in (None, stored + b"x", b"other"):
             with pytest.raises(ConflictError):
-                await backend.commit(partition, [PutDocument("a", b"2", when=wrong)])
-        with pytest.raises(ConflictError):
-            await backend.commit(partition, [PutDocument("b", b"2", when=b"")])
-        await backend.commit(partition, [PutDocument("a", b"2", when=b"")])
-        with pytest.raises(ConflictError):
-            await backend.commit(partition, [PutDocument("a", None, when=b"1")])
-        await backend.commit(partition, [PutDocument("a", None, when=b"2")])
+                await backend.commit(partition, [PutDocument("a", b"2", when)])
+            with pytest.raises(ConflictError):
+                await backend.commit(partition, [PutDocument("a", None, when)])
+        assert (await backend.fetch(partition)).documents == {"a": stored}
+        await backend.commit(partition, [PutDocument("a", b"2", stored)])
+        assert (await backend.commit(partition, [PutDocument("a", None, b"2")])).outcomes == (1,)
         assert (await backend.fetch(partition)).documents == {}
 
-    async def test_writers_of_different_documents_never_undo_each_other(self, backend: Backend, partition: Partition) -> None:
-        await asyncio.gather(*(backend.commit(partition, [PutDocument(f"d{n}", b"%d" % n)]) for n in range(30)))
-        assert (await backend.fetch(partition)).documents == {f"d{n}": b"%d" % n for n in range(30)}
+    async def test_none_as_condition_means_not_there(self, backend: Backend, partition: Partition) -> None:
+        assert (await backend.commit(partition, [PutDocument("a", b"", None)])).outcomes == (0,)
+        with pytest.raises(ConflictError):
+            await backend.commit(partition, [PutDocument("a", b"1", None)])
+        assert (await backend.commit(partition, [PutDocument("b", None, None)])).outcomes == (0,)
+        for when in (b"", b"none", b"any", b"1"):
+            with pytest.raises(ConflictError):
+                await backend.commit(partition, [PutDocument("missing", b"1", when)])
+        assert (await backend.fetch(partition)).documents == {"a": b""}
 
-    async def test_keys_of_any_characters_do_not_meet(self, backend: Backend, partition: Partition) -> None:
-        keys = ["a", "a:b", "a/b", "{a}", "a\x00b", "=a", "#1", "☃", "a%3Ab", " a", "A"]
-        await backend.commit(partition, [PutDocument(key, key.encode()) for key in keys])
-        assert (await backend.fetch(partition)).documents == {key: key.encode() for key in keys}
-        assert (await backend.fetch(partition, keys)).documents == {key: key.encode() for key in keys}
+    async def test_documents_and_logs_do_not_meet(self, backend: Backend, partition: Partition) -> None:
+        await backend.commit(partition, [PutDocument("items", b"1"), *add("items")])
+        assert (await backend.fetch(partition)).documents == {"items": b"1"}
+
+    async def test_a_bad_key_is_refused(self, backend: Backend, partition: Partition) -> None:
+        for key in ("", "x" * 513, "\ud800"):
+            with pytest.raises(InvalidError):
+                await backend.fetch(partition, ["a", key])

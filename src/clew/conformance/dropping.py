@@ -1,45 +1,98 @@
-"""Drop: nothing is left, and a tombstone keeps late writes from bringing it back."""
+"""Dropping: nothing is left, a tombstone stands for a while, and a late write cannot bring anything back."""
 
 from __future__ import annotations
+
+import asyncio
 
 import pytest
 
 from ..backend import Backend
-from ..errors import ClosedError, GoneError, InvalidError
-from ..limits import MAX_TTL_MS
-from ..records import Append, Partition, PutDocument
-from .common import LOG, Topic, append, entry, ids_in, until
+from ..errors import GoneError, InvalidError, UnknownCursorError
+from ..records import PRESENT, Partition, PutDocument, Replace, Snapshot
+from .support import LOG, TOMBSTONE_MS, Fresh, Suite, add, entry, read_ids, take, wait_until
 
 
-class DroppingTopic(Topic):
-    """Dropping."""
+class Dropping(Suite):
+    """`drop`."""
 
-    async def test_drop_tells_whether_it_was_there(self, backend: Backend, partition: Partition) -> None:
+    async def test_a_drop_tells_whether_it_was_there(self, backend: Backend, partition: Partition) -> None:
         assert await backend.drop(partition) is False
-        await append(backend, partition, "a")
-        assert await backend.drop(partition) is True
-        assert await backend.drop(partition) is False
+        await backend.commit(partition, add("a"))
+        assert await backend.drop(partition, tombstone_ms=TOMBSTONE_MS) is True
+        assert await backend.drop(partition, tombstone_ms=TOMBSTONE_MS) is False
+        assert await backend.drop(partition, tombstone_ms=0) is False
+        with pytest.raises(GoneError):
+            await backend.revision(partition)
 
-    async def test_every_verb_says_gone_while_the_tombstone_stands(self, backend: Backend, partition: Partition) -> None:
-        await append(backend, partition, "a")
-        await backend.drop(partition, tombstone_ms=60_000)
-        for call in (
-            lambda: backend.commit(partition, [Append(LOG, entry("late"))]),
-            lambda: backend.commit(partition, [PutDocument("d", b"1")], once="t"),
-            lambda: backend.commit(partition, [], expect=0),
+    async def test_what_was_never_there_leaves_no_tombstone(self, backend: Backend, partition: Partition) -> None:
+        await backend.drop(partition, tombstone_ms=TOMBSTONE_MS)
+        assert await backend.revision(partition) == 0
+        assert (await backend.commit(partition, add("a"))).revision == 1
+
+    async def test_every_verb_says_gone(self, backend: Backend, partition: Partition) -> None:
+        await backend.commit(partition, [*add("a"), PutDocument("x", b"1")], once="token")
+        await backend.drop(partition, tombstone_ms=TOMBSTONE_MS)
+        calls = (
+            lambda: backend.commit(partition, add("b")),
+            lambda: backend.commit(partition, []),
+            lambda: backend.commit(partition, [PutDocument("x", b"1")]),
+            lambda: backend.commit(partition, [Replace(LOG, entry("a"))]),
+            lambda: backend.commit(partition, add("b"), expect=0),
+            lambda: backend.commit(partition, add("b"), expect=1),
+            lambda: backend.commit(partition, add("b"), expect=PRESENT),
+            lambda: backend.commit(partition, add("b"), once="token"),
+            lambda: backend.commit(partition, add("b"), listed=True),
             lambda: backend.fetch(partition),
-            lambda: backend.fetch(partition, ["a"]),
+            lambda: backend.fetch(partition, ["x"]),
+            lambda: backend.fetch(partition, []),
             lambda: backend.read(partition, LOG),
             lambda: backend.read(partition, LOG, after="a"),
+            lambda: backend.read(partition, LOG, after=7, newest_first=True),
+            lambda: backend.read(partition, "other"),
             lambda: backend.revision(partition),
-            lambda: anext(aiter(backend.follow(partition, LOG))),
-        ):
+            lambda: take(backend.follow(partition, LOG), 1),
+            lambda: take(backend.follow(partition, LOG, after="a"), 1),
+        )
+        for number, call in enumerate(calls):
             with pytest.raises(GoneError):
-                await call()  # type: ignore[operator]
+                await call()
+                pytest.fail(f"call {number} did not say gone")
 
-    async def test_the_name_is_free_again_when_the_tombstone_has_gone(self, backend: Backend, partition: Partition) -> None:
-        await append(backend, partition, "a")
-        await backend.drop(partition, tombstone_ms=50)
+    async def test_nothing_is_left_after_a_drop(self, backend: Backend, partition: Partition) -> None:
+        for turn in range(2):
+            changes = [*add("a", "b"), *add("c", log="other"), PutDocument("x", b"1")]
+            done = await backend.commit(partition, changes, once="token", expect=0)
+            assert (done.revision, done.outcomes, done.replayed) == (1, (1, 2, 1, 0), False), f"turn {turn}"
+            await backend.commit(partition, add("d", log="third"))
+            assert await backend.drop(partition, tombstone_ms=0) is True
+            assert await backend.fetch(partition) == Snapshot()
+            assert await backend.revision(partition) == 0
+            for log in (LOG, "other", "third"):
+                assert await read_ids(backend, partition, log) == []
+                with pytest.raises(UnknownCursorError):
+                    await backend.read(partition, log, after="a")
+
+    async def test_a_log_does_not_come_back_with_its_name(self, backend: Backend, partition: Partition) -> None:
+        await backend.commit(partition, [*add("a"), *add("b", log="other"), PutDocument("x", b"1")])
+        await backend.drop(partition, tombstone_ms=0)
+        await backend.commit(partition, add("z"))
+        assert await read_ids(backend, partition) == ["z"]
+        assert await read_ids(backend, partition, "other") == []
+        assert (await backend.fetch(partition)).documents == {}
+        assert (await backend.commit(partition, add("b", log="other"))).outcomes == (1,)
+
+    async def test_a_token_does_not_outlive_its_partition(self, backend: Backend, partition: Partition) -> None:
+        await backend.commit(partition, add("a"), once="token")
+        await backend.drop(partition, tombstone_ms=0)
+        done = await backend.commit(partition, add("b"), once="token")
+        assert (done.revision, done.replayed) == (1, False)
+        assert await read_ids(backend, partition) == ["b"]
+
+    async def test_a_tombstone_runs_out(self, backend: Backend, partition: Partition) -> None:
+        await backend.commit(partition, [*add("a"), PutDocument("x", b"1")], once="token")
+        await backend.drop(partition, tombstone_ms=700)
+        with pytest.raises(GoneError):
+            await backend.revision(partition)
 
         async def is_free() -> bool:
             try:
@@ -47,31 +100,37 @@ class DroppingTopic(Topic):
             except GoneError:
                 return False
 
-        await until(is_free)
-        assert (await append(backend, partition, "b")).revision == 1
-        assert await ids_in(backend, partition) == ["b"]
+        await wait_until(is_free, "a tombstone of 700 ms to run out")
+        assert await backend.fetch(partition) == Snapshot()
+        done = await backend.commit(partition, add("b"), once="token", expect=0)
+        assert (done.revision, done.outcomes, done.replayed) == (1, (1,), False)
+        assert await read_ids(backend, partition) == ["b"]
 
-    async def test_without_a_tombstone_nothing_is_left(self, backend: Backend, partition: Partition) -> None:
-        await backend.commit(partition, [PutDocument("d", b"1"), Append(LOG, entry("a")), Append("other", entry("a"))], once="t")
-        assert await backend.drop(partition, tombstone_ms=0) is True
-        snapshot = await backend.fetch(partition)
-        assert (snapshot.revision, snapshot.documents) == (0, {})
-        assert await ids_in(backend, partition) == []
-        assert await ids_in(backend, partition, "other") == []
-        assert (await backend.commit(partition, [Append(LOG, entry("a"))], expect=0)).outcomes == (1,)
+    async def test_a_late_write_cannot_bring_it_back(self, backend: Backend, fresh: Fresh) -> None:
+        for _ in range(5):
+            partition = fresh()
+            await backend.commit(partition, add("first"))
+            writers = [backend.commit(partition, add(f"a{n}")) for n in range(10)]
+            answers = await asyncio.gather(
+                *writers[:5], backend.drop(partition, tombstone_ms=TOMBSTONE_MS), *writers[5:], return_exceptions=True
+            )
+            assert answers[5] is True
+            assert all(isinstance(each, GoneError) for each in answers if isinstance(each, BaseException))
+            with pytest.raises(GoneError):
+                await backend.read(partition, LOG)
 
-    @pytest.mark.parametrize("tombstone_ms", [-1, MAX_TTL_MS + 1])
+    async def test_only_its_own_partition_is_dropped(self, backend: Backend, fresh: Fresh) -> None:
+        one, two, three = fresh("a"), fresh("b"), fresh("a", owner="other")
+        for partition in (one, two, three):
+            await backend.commit(partition, [*add("a"), PutDocument("x", b"1")])
+        await backend.drop(one, tombstone_ms=TOMBSTONE_MS)
+        for partition in (two, three):
+            assert await read_ids(backend, partition) == ["a"]
+            assert (await backend.fetch(partition)).documents == {"x": b"1"}
+
+    @pytest.mark.parametrize("tombstone_ms", [-1, 10**18, True, 1.5])
     async def test_a_bad_tombstone_is_refused(self, backend: Backend, partition: Partition, tombstone_ms: int) -> None:
-        await append(backend, partition, "a")
+        await backend.commit(partition, add("a"))
         with pytest.raises(InvalidError):
             await backend.drop(partition, tombstone_ms=tombstone_ms)
-        assert await ids_in(backend, partition) == ["a"]
-
-    async def test_a_closed_backend_says_so_and_closes_twice(self, backend: Backend, partition: Partition) -> None:
-        await append(backend, partition, "a")
-        await backend.drop(partition, tombstone_ms=0)
-        await backend.aclose()
-        await backend.aclose()
-        for call in (backend.revision(partition), backend.read(partition, LOG), backend.commit(partition, [])):
-            with pytest.raises(ClosedError):
-                await call
+        assert await backend.revision(partition) == 1

@@ -1,108 +1,180 @@
-"""Expiry: a partition vanishes as a whole, at a fixed time or so long after its last commit."""
+"""A time to live: fixed or sliding, of a whole partition, without a tombstone."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 import pytest
 
-from ..backend import Backend, Expiry
-from ..errors import GoneError, InvalidError
-from ..limits import MAX_TTL_MS
-from ..records import Append, Partition, PutDocument
-from .common import LOG, Topic, append, entry, ids_in, until
+from ..backend import Backend, Expiry, Listing
+from ..errors import GoneError, InvalidError, UnknownCursorError
+from ..records import Partition, PutDocument, Snapshot
+from .support import LOG, TOMBSTONE_MS, Suite, add, read_ids, wait_until
+
+LONG = 600_000
+SHORT = 250
 
 
-def expiring(backend: Backend) -> Expiry:
-    """Return the backend as one whose partitions expire."""
-    assert isinstance(backend, Expiry)
-    return backend
+class ExpiringBackend(Backend, Expiry, Protocol):
+    """A backend with a time to live."""
 
 
-class ExpirySuite(Topic):
-    """Expiry."""
+class ExpirySuite(Suite):
+    """`expire`."""
 
-    async def test_what_expired_is_not_there_and_not_gone(self, backend: Backend, partition: Partition) -> None:
-        await backend.commit(partition, [PutDocument("d", b"1"), Append(LOG, entry("a")), Append("other", entry("b"))], once="t")
-        assert await expiring(backend).expire(partition, 40, kind="fixed") is True
-
-        async def is_gone() -> bool:
-            return await backend.revision(partition) == 0
-
-        await until(is_gone)
-        assert (await backend.fetch(partition)).documents == {}
-        assert await ids_in(backend, partition) == []
-        assert await ids_in(backend, partition, "other") == []
-        done = await backend.commit(partition, [Append(LOG, entry("a"))], expect=0, once="t")
-        assert (done.outcomes, done.replayed) == ((1,), False)
-
-    async def test_an_unknown_partition_cannot_expire(self, backend: Backend, partition: Partition) -> None:
-        assert await expiring(backend).expire(partition, 1000) is False
-
-    async def test_a_snapshot_tells_when(self, backend: Backend, partition: Partition) -> None:
-        await append(backend, partition, "a")
+    async def test_what_is_not_there_cannot_expire(self, backend: ExpiringBackend, partition: Partition) -> None:
+        assert await backend.expire(partition, LONG) is False
+        assert await backend.expire(partition, None) is False
+        assert await backend.fetch(partition) == Snapshot()
+        await backend.commit(partition, add("a"))
         assert (await backend.fetch(partition)).expires_ms is None
+
+    @pytest.mark.parametrize("kind", ["fixed", "sliding"])
+    async def test_a_partition_vanishes_whole_and_without_a_tombstone(
+        self, backend: ExpiringBackend, partition: Partition, kind: str
+    ) -> None:
+        changes = [*add("a"), *add("b", log="other"), PutDocument("x", b"1")]
+        await backend.commit(partition, changes, once="token", listed=True)
+        assert await backend.expire(partition, SHORT, kind=kind) is True  # type: ignore[arg-type] # one of the two
+        assert await read_ids(backend, partition) == ["a"]
+        await _wait_for_the_end(backend, partition)
+        assert await backend.fetch(partition) == Snapshot()
+        assert await read_ids(backend, partition) == []
+        assert await read_ids(backend, partition, "other") == []
+        with pytest.raises(UnknownCursorError):
+            await backend.read(partition, LOG, after="a")
+        if isinstance(backend, Listing):
+            assert list(await backend.list(partition.owner)) == []
+        assert await backend.expire(partition, SHORT) is False
+        assert await backend.drop(partition) is False
+        done = await backend.commit(partition, changes, once="token", expect=0)
+        assert (done.revision, done.outcomes, done.replayed) == (1, (1, 1, 0), False)
+        assert (await backend.fetch(partition)).expires_ms is None
+
+    async def test_logs_and_documents_that_come_later_vanish_too(self, backend: ExpiringBackend, partition: Partition) -> None:
+        await backend.commit(partition, add("a"))
+        await backend.expire(partition, SHORT, kind="fixed")
+        await backend.commit(partition, [*add("b", log="other"), PutDocument("x", b"1")], once="token")
+        await backend.commit(partition, add("c", log="third"))
+        await _wait_for_the_end(backend, partition)
+        done = await backend.commit(partition, [PutDocument("y", b"1")], once="token")
+        assert (done.revision, done.replayed) == (1, False)
+        assert (await backend.fetch(partition)).documents == {"y": b"1"}
+        for log in (LOG, "other", "third"):
+            assert await read_ids(backend, partition, log) == []
+
+    @pytest.mark.parametrize("kind", ["fixed", "sliding"])
+    async def test_the_end_is_told(self, backend: ExpiringBackend, partition: Partition, kind: str) -> None:
+        done = await backend.commit(partition, add("a"))
+        await backend.expire(partition, LONG, kind=kind)  # type: ignore[arg-type] # one of the two
+        expires = (await backend.fetch(partition)).expires_ms
+        assert expires is not None
+        assert -5 <= expires - LONG - done.committed_ms < 30_000
+
+    async def test_a_commit_moves_a_sliding_end(self, backend: ExpiringBackend, partition: Partition) -> None:
+        await backend.commit(partition, [*add("first"), PutDocument("x", b"1")])
+        await backend.expire(partition, 1500)
+        start = (await backend.fetch(partition)).expires_ms
+        assert start is not None
+        number = 0
+
+        async def has_moved() -> bool:
+            nonlocal number
+            number += 1
+            done = await backend.commit(partition, add(f"a{number}"), expect=-1)
+            return done.committed_ms > start + 200
+
+        while not await has_moved():
+            await asyncio.sleep(0.05)
+        assert "first" in await read_ids(backend, partition)
+        assert (await backend.fetch(partition)).documents == {"x": b"1"}
+        expires = (await backend.fetch(partition)).expires_ms
+        assert expires is not None
+        assert expires > start + 1000
+
+    @pytest.mark.parametrize("general", [False, True])
+    async def test_a_commit_does_not_move_a_fixed_end(
+        self, backend: ExpiringBackend, partition: Partition, general: bool
+    ) -> None:
+        await backend.commit(partition, add("a"))
+        await backend.expire(partition, LONG, kind="fixed")
+        start = (await backend.fetch(partition)).expires_ms
+        assert start is not None
+        await asyncio.sleep(0.05)
+        await backend.commit(partition, [*add("b"), PutDocument("x", b"1")] if general else add("b"))
+        expires = (await backend.fetch(partition)).expires_ms
+        assert expires is not None
+        assert abs(expires - start) <= 5
+
+    async def test_a_read_does_not_move_a_sliding_end(self, backend: ExpiringBackend, partition: Partition) -> None:
+        await backend.commit(partition, add("a"))
+        await backend.expire(partition, LONG)
+        start = (await backend.fetch(partition)).expires_ms
+        assert start is not None
+        await asyncio.sleep(0.05)
+        await backend.read(partition, LOG)
+        await backend.revision(partition)
+        expires = (await backend.fetch(partition)).expires_ms
+        assert expires is not None
+        assert abs(expires - start) <= 5
+
+    async def test_the_newest_call_counts(self, backend: ExpiringBackend, partition: Partition) -> None:
+        done = await backend.commit(partition, add("a"))
+        await backend.expire(partition, LONG)
+        await backend.expire(partition, 10 * LONG, kind="fixed")
+        await backend.commit(partition, add("b"))
+        expires = (await backend.fetch(partition)).expires_ms
+        assert expires is not None
+        assert expires - done.committed_ms >= 10 * LONG - 5
+        await backend.expire(partition, LONG)
+        expires = (await backend.fetch(partition)).expires_ms
+        assert expires is not None
+        assert expires - done.committed_ms < 2 * LONG
+
+    async def test_none_keeps_it_for_ever(self, backend: ExpiringBackend, partition: Partition) -> None:
+        await backend.commit(partition, [*add("a"), PutDocument("x", b"1")])
         for kind in ("fixed", "sliding"):
-            await expiring(backend).expire(partition, 60_000, kind=kind)  # type: ignore[arg-type]
-            snapshot = await backend.fetch(partition)
-            assert snapshot.expires_ms is not None
-            assert 55_000 < snapshot.expires_ms - snapshot.updated_ms < 90_000
+            await backend.expire(partition, SHORT, kind=kind)  # type: ignore[arg-type] # one of the two
+            assert await backend.expire(partition, None) is True
+            assert (await backend.fetch(partition)).expires_ms is None
+            await backend.commit(partition, add(kind))
+            assert (await backend.fetch(partition)).expires_ms is None
+        start = (await backend.commit(partition, [])).committed_ms
 
-    async def test_none_keeps_it_for_ever(self, backend: Backend, partition: Partition) -> None:
-        await append(backend, partition, "a")
-        await expiring(backend).expire(partition, 60_000)
-        assert await expiring(backend).expire(partition, None) is True
-        assert (await backend.fetch(partition)).expires_ms is None
-        await append(backend, partition, "b")
-        assert (await backend.fetch(partition)).expires_ms is None
+        async def later() -> bool:
+            return (await backend.commit(partition, [])).committed_ms > start + SHORT
 
-    async def test_a_sliding_time_starts_again_with_each_commit(self, backend: Backend, partition: Partition) -> None:
-        await append(backend, partition, "a")
-        await expiring(backend).expire(partition, 600, kind="sliding")
-        for n in range(8):
-            await asyncio.sleep(0.15)
-            await backend.commit(
-                partition, [Append(LOG, entry(f"b{n}")), PutDocument(f"d{n}", b"")] if n % 2 else [Append(LOG, entry(f"b{n}"))]
-            )
-        assert await ids_in(backend, partition) == ["a", *(f"b{n}" for n in range(8))]
+        await wait_until(later, "the time to pass")
+        assert await read_ids(backend, partition) == ["a", "fixed", "sliding"]
+        assert (await backend.fetch(partition)).documents == {"x": b"1"}
 
-        async def is_gone() -> bool:
-            return await backend.revision(partition) == 0 and await ids_in(backend, partition) == []
+    async def test_expiry_is_no_commit(self, backend: ExpiringBackend, partition: Partition) -> None:
+        await backend.commit(partition, add("a"))
+        await backend.expire(partition, LONG)
+        assert await backend.revision(partition) == 1
 
-        await until(is_gone)
-
-    async def test_a_fixed_time_does_not_move(self, backend: Backend, partition: Partition) -> None:
-        await append(backend, partition, "a")
-        await expiring(backend).expire(partition, 60_000, kind="fixed")
-        before = (await backend.fetch(partition)).expires_ms
-        await append(backend, partition, "b", log="new")
-        await append(backend, partition, "c")
-        after = (await backend.fetch(partition)).expires_ms
-        assert before is not None
-        assert after is not None
-        assert abs(after - before) < 2_000
-
-    async def test_whatever_is_written_later_expires_with_it(self, backend: Backend, partition: Partition) -> None:
-        await append(backend, partition, "a")
-        await expiring(backend).expire(partition, 300, kind="fixed")
-        await backend.commit(partition, [PutDocument("d", b"1"), Append("late", entry("x"))], once="t")
-
-        async def is_gone() -> bool:
-            return await backend.revision(partition) == 0
-
-        await until(is_gone)
-        assert (await backend.fetch(partition)).documents == {}
-        assert await ids_in(backend, partition, "late") == []
-
-    async def test_a_dropped_partition_cannot_expire(self, backend: Backend, partition: Partition) -> None:
-        await append(backend, partition, "a")
-        await backend.drop(partition, tombstone_ms=60_000)
+    async def test_what_is_gone_cannot_expire(self, backend: ExpiringBackend, partition: Partition) -> None:
+        await backend.commit(partition, add("a"))
+        await backend.expire(partition, SHORT)
+        await backend.drop(partition, tombstone_ms=TOMBSTONE_MS)
         with pytest.raises(GoneError):
-            await expiring(backend).expire(partition, 1000)
+            await backend.expire(partition, LONG)
+        with pytest.raises(GoneError):
+            await backend.expire(partition, None)
 
-    @pytest.mark.parametrize("ttl_ms", [0, -1, MAX_TTL_MS + 1])
-    async def test_a_bad_time_is_refused(self, backend: Backend, partition: Partition, ttl_ms: int) -> None:
-        await append(backend, partition, "a")
+    async def test_bad_arguments_are_refused(self, backend: ExpiringBackend, partition: Partition) -> None:
+        await backend.commit(partition, add("a"))
+        for ttl_ms in (0, -1, 10**18, True, 1.5):
+            with pytest.raises(InvalidError):
+                await backend.expire(partition, ttl_ms)  # type: ignore[arg-type] # that is the point
         with pytest.raises(InvalidError):
-            await expiring(backend).expire(partition, ttl_ms)
+            await backend.expire(partition, LONG, kind="other")  # type: ignore[arg-type] # that is the point
         assert (await backend.fetch(partition)).expires_ms is None
+
+
+async def _wait_for_the_end(backend: Backend, partition: Partition) -> None:
+    async def is_over() -> bool:
+        return await backend.revision(partition) == 0
+
+    await wait_until(is_over, "the partition to vanish")

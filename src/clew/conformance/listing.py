@@ -1,101 +1,129 @@
-"""Listing: an owner's partitions, the newest write first, paged, without dangling lines."""
+"""Listings: an owner's partitions, the newest write first, in pages that miss and double nothing."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
 import pytest
 
 from ..backend import Backend, Listing
 from ..errors import InvalidError
 from ..limits import MAX_PAGE
-from ..records import Append, Listed, Partition
-from .common import LOG, Topic, append, entry, forget, until
+from ..records import Listed, PutDocument
+from .support import TOMBSTONE_MS, Fresh, Suite, add
+from .tenants import ODD
 
 
-async def listed(backend: Backend, owner: str, *, limit: int = 20, before: Listed | None = None) -> list[Listed]:
-    """Return a page of a listing."""
-    assert isinstance(backend, Listing)
-    return list(await backend.list(owner, limit=limit, before=before))
+class ListingBackend(Backend, Listing, Protocol):
+    """A backend with a listing."""
 
 
-async def write(backend: Backend, owner: str, *names: str) -> None:
-    """Write some partitions, one after the other."""
-    for name in names:
-        await backend.commit(Partition(owner, name), [], listed=True)
+class ListingSuite(Suite):
+    """`list`, and `commit` with `listed`."""
 
+    async def test_the_newest_write_comes_first(self, backend: ListingBackend, fresh: Fresh) -> None:
+        for name in "abc":
+            await backend.commit(fresh(name), add("x"), listed=True)
+        lines = await backend.list(fresh.owner)
+        assert [line.name for line in lines] == ["c", "b", "a"]
+        moments = [line.updated_us for line in lines]
+        assert moments == sorted(moments, reverse=True)
+        assert all(moment > 1_600_000_000_000_000 for moment in moments)
 
-class ListingSuite(Topic):
-    """Listing."""
+    async def test_a_write_moves_its_line_to_the_top(self, backend: ListingBackend, fresh: Fresh) -> None:
+        for name in "abc":
+            await backend.commit(fresh(name), [PutDocument("x", b"1")], listed=True)
+        await backend.commit(fresh("a"), add("x"), listed=True)
+        assert await _names(backend, fresh.owner) == ["a", "c", "b"]
+        await backend.commit(fresh("b"), [PutDocument("x", b"2"), *add("x")], listed=True)
+        assert await _names(backend, fresh.owner) == ["b", "a", "c"]
 
-    async def test_it_can_list(self, backend: Backend) -> None:
-        assert isinstance(backend, Listing)
+    async def test_a_write_that_is_not_listed_is_not_noted(self, backend: ListingBackend, fresh: Fresh) -> None:
+        await backend.commit(fresh("a"), add("x"), listed=True)
+        await backend.commit(fresh("b"), add("x"), listed=True)
+        before = await backend.list(fresh.owner)
+        await backend.commit(fresh("a"), add("y"))
+        await backend.commit(fresh("c"), add("x"))
+        assert await backend.list(fresh.owner) == before
 
-    async def test_an_owner_without_partitions_has_an_empty_listing(self, backend: Backend, owner: str) -> None:
-        assert await listed(backend, owner) == []
+    async def test_one_owner_sees_its_own_only(self, backend: ListingBackend, fresh: Fresh) -> None:
+        for owner in ("", "a", "a/b", "a:threads", "{"):
+            await backend.commit(fresh(f"of-{owner}", owner=owner), add("x"), listed=True)
+        for owner in ("", "a", "a/b", "a:threads", "{"):
+            assert await _names(backend, fresh.owner + owner) == [f"of-{owner}"]
+        assert list(await backend.list(fresh.owner + "nobody")) == []
 
-    async def test_the_newest_write_comes_first(self, backend: Backend, owner: str) -> None:
-        await write(backend, owner, "a", "b", "c")
-        assert [line.name for line in await listed(backend, owner)] == ["c", "b", "a"]
-        await backend.commit(Partition(owner, "a"), [Append(LOG, entry())], listed=True)
-        lines = await listed(backend, owner)
-        assert [line.name for line in lines] == ["a", "c", "b"]
-        assert [line.updated_us for line in lines] == sorted((line.updated_us for line in lines), reverse=True)
-        await forget(backend, *(Partition(owner, name) for name in "abc"))
+    async def test_pages_miss_and_double_nothing(self, backend: ListingBackend, fresh: Fresh) -> None:
+        names = [f"t{n:02}" for n in range(25)]
+        for name in names:
+            await backend.commit(fresh(name), add("x"), listed=True)
+        for limit in (1, 7, 25, 100):
+            assert await _page_through(backend, fresh.owner, limit) == names[::-1]
 
-    async def test_only_what_was_committed_as_listed_is_in_it(self, backend: Backend, owner: str) -> None:
-        hidden = Partition(owner, "hidden")
-        await append(backend, hidden, "a")
-        assert await listed(backend, owner) == []
-        await backend.commit(hidden, [], listed=True)
-        assert [line.name for line in await listed(backend, owner)] == ["hidden"]
-        await forget(backend, hidden)
+    async def test_lines_of_one_moment_are_paged_too(self, backend: ListingBackend, fresh: Fresh) -> None:
+        names = [f"t{n:02}" for n in range(30)]
+        await asyncio.gather(*(backend.commit(fresh(name), add("x"), listed=True) for name in names))
+        for limit in (1, 4, 30):
+            found = await _page_through(backend, fresh.owner, limit)
+            assert sorted(found) == names
 
-    async def test_paging_meets_each_line_once(self, backend: Backend, owner: str) -> None:
-        names = [f"p{n:03d}" for n in range(57)]
-        await asyncio.gather(*(write(backend, owner, name) for name in names))
-        walked: list[Listed] = []
-        while page := await listed(backend, owner, limit=10, before=walked[-1] if walked else None):
-            walked += page
-        assert sorted(line.name for line in walked) == names
-        assert walked == await listed(backend, owner, limit=100)
-        await forget(backend, *(Partition(owner, name) for name in names))
+    async def test_one_that_is_written_meanwhile_moves_and_no_other_is_missed(
+        self, backend: ListingBackend, fresh: Fresh
+    ) -> None:
+        for name in "abcdef":
+            await backend.commit(fresh(name), add("x"), listed=True)
+        first = await backend.list(fresh.owner, limit=2)
+        await backend.commit(fresh("a"), add("y"), listed=True)
+        rest = await backend.list(fresh.owner, limit=10, before=first[-1])
+        assert [line.name for line in first] == ["f", "e"]
+        assert [line.name for line in rest] == ["d", "c", "b"]
+        assert (await _names(backend, fresh.owner))[0] == "a"
 
-    async def test_a_line_that_moves_up_while_paging_costs_no_other(self, backend: Backend, owner: str) -> None:
-        await write(backend, owner, *"abcdef")
-        first = await listed(backend, owner, limit=3)
-        await write(backend, owner, "b", "f", "new")
-        rest = await listed(backend, owner, limit=10, before=first[-1])
-        assert [line.name for line in first] == ["f", "e", "d"]
-        assert [line.name for line in rest] == ["c", "a"]
-        await forget(backend, *(Partition(owner, name) for name in [*"abcdef", "new"]))
+    async def test_a_dropped_partition_leaves_the_listing(self, backend: ListingBackend, fresh: Fresh) -> None:
+        for name in "abc":
+            await backend.commit(fresh(name), add("x"), listed=True)
+        line = (await backend.list(fresh.owner, limit=2))[-1]
+        await backend.drop(fresh("b"), tombstone_ms=TOMBSTONE_MS)
+        await backend.drop(fresh("c"), tombstone_ms=0)
+        assert await _names(backend, fresh.owner) == ["a"]
+        assert [each.name for each in await backend.list(fresh.owner, before=line)] == ["a"]
+        assert [each.name for each in await backend.list(fresh.owner, limit=1)] == ["a"]
+        await backend.commit(fresh("c"), add("x"))
+        assert await _names(backend, fresh.owner) == ["a"]
 
-    async def test_a_dropped_partition_leaves_the_listing(self, backend: Backend, owner: str) -> None:
-        await write(backend, owner, "a", "b")
-        await backend.drop(Partition(owner, "a"), tombstone_ms=1000)
-        assert [line.name for line in await listed(backend, owner)] == ["b"]
-        await forget(backend, Partition(owner, "b"))
+    async def test_a_refused_commit_is_not_seen(self, backend: ListingBackend, fresh: Fresh) -> None:
+        with pytest.raises(Exception):  # noqa: B017, PT011 - which error it is, is judged elsewhere
+            await backend.commit(fresh("a"), add("x"), expect=5, listed=True)
+        assert await _names(backend, fresh.owner) == []
 
-    async def test_an_expired_partition_leaves_the_listing(self, backend: Backend, owner: str) -> None:
-        from ..backend import Expiry
+    async def test_names_of_all_spellings_are_listed(self, backend: ListingBackend, fresh: Fresh) -> None:
+        for name in ODD:
+            await backend.commit(fresh(name), add("x"), listed=True)
+        assert await _names(backend, fresh.owner) == ODD[::-1]
+        assert await _page_through(backend, fresh.owner, 4) == ODD[::-1]
 
-        if not isinstance(backend, Expiry):
-            return
-        await write(backend, owner, "a", "b", "c")
-        await backend.expire(Partition(owner, "b"), 30)
-
-        async def is_gone() -> bool:
-            return [line.name for line in await listed(backend, owner, limit=2)] == ["c", "a"]
-
-        await until(is_gone)
-        await forget(backend, Partition(owner, "a"), Partition(owner, "c"))
-
-    @pytest.mark.parametrize("limit", [0, -1, MAX_PAGE + 1])
-    async def test_a_limit_out_of_bounds_is_refused(self, backend: Backend, owner: str, limit: int) -> None:
+    @pytest.mark.parametrize("limit", [0, -1, MAX_PAGE + 1, True])
+    async def test_a_bad_limit_is_refused(self, backend: ListingBackend, fresh: Fresh, limit: int) -> None:
         with pytest.raises(InvalidError):
-            await listed(backend, owner, limit=limit)
+            await backend.list(fresh.owner, limit=limit)
 
-    @pytest.mark.parametrize("bad", ["", "x" * 513, "\ud800"])
-    async def test_a_bad_owner_is_refused(self, backend: Backend, bad: str) -> None:
-        with pytest.raises(InvalidError):
-            await listed(backend, bad)
+    async def test_a_bad_owner_is_refused(self, backend: ListingBackend) -> None:
+        for owner in ("", "x" * 513):
+            with pytest.raises(InvalidError):
+                await backend.list(owner)
+
+
+async def _names(backend: Listing, owner: str) -> list[str]:
+    return [line.name for line in await backend.list(owner, limit=100)]
+
+
+async def _page_through(backend: Listing, owner: str, limit: int) -> list[str]:
+    found: list[str] = []
+    last: Listed | None = None
+    while lines := await backend.list(owner, limit=limit, before=last):
+        assert len(lines) <= limit
+        found += [line.name for line in lines]
+        last = lines[-1]
+        assert len(found) <= 1000
+    return found

@@ -1,35 +1,36 @@
-"""Judging what a URL names: the suites run by pytest in a process of their own, and what came out.
-
-The process is fresh, so that the caller's event loop, plugins and settings decide nothing.
-"""
+"""Judge a store by its URL: pytest in a process of its own, and a report of what it found."""
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, Final
 
+import msgspec
+
+from ..errors import InvalidError
+from ..schemes import SCHEMES
 from ..settings import mask_url
+from .judging import MARK, URL_VARIABLE, Outcome
 
-POWERS: Final = {"Listing": "listing", "Leasing": "leasing", "Expiry": "expiry", "Values": "values"}
+JSON = dict[str, str | int | dict[str, str] | list[dict[str, str]]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report:
-    """What the suites found.
+    """What the suite found.
 
     Attributes:
         url: the store, credentials masked.
-        level: "full" (the verbs and every power), "core" (the verbs, and not every power), or "failed".
-        passed, failed, skipped: how many tests.
-        failures: each failed test, and why, in a line.
-        seconds: how long it took.
+        level: `full`: it passes everything; `core`: it passes what every backend has to, but not every optional power,
+            or does not have them all; `failed`: it does not pass the core.
+        passed, failed, skipped: counts of tests; those of a power that the backend does not have are skipped.
+        failures: the name of each failed test, and a line of why.
+        powers: `passed`, `failed` or `absent` for the core and each optional power.
     """
 
     url: str
@@ -37,83 +38,72 @@ class Report:
     passed: int
     failed: int
     skipped: int
-    failures: tuple[tuple[str, str], ...] = field(default=())
-    seconds: float = 0.0
+    failures: list[tuple[str, str]] = field(default_factory=list)
+    powers: dict[str, str] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the report as a JSON object."""
+    def to_json(self) -> JSON:
+        """Return it as plain JSON values."""
         return {
             "url": self.url,
             "level": self.level,
+            "powers": dict(self.powers),
             "passed": self.passed,
             "failed": self.failed,
             "skipped": self.skipped,
             "failures": [{"test": test, "reason": reason} for test, reason in self.failures],
-            "seconds": round(self.seconds, 2),
         }
 
 
-def run(url: str, *, on_test: Callable[[str, str], None] | None = None, topics: str = "") -> Report:
-    """Judge the store that a URL names. It is written to under names of the suite's own, which are deleted again.
+def run(url: str, *, on_test: Callable[[str, str], None] | None = None) -> Report:
+    """Run every suite against the store at `url`, and report. It writes under names of its own, and drops them.
 
     Args:
-        url: as `clew.connect` takes it.
-        on_test: called after each test with its name and "passed", "failed" or "skipped".
-        topics: an expression of pytest's `-k`, to run some tests only.
+        url: as for `clew.connect`.
+        on_test: called with the name of each test and `passed`, `failed` or `skipped`, as it ends.
 
     Raises:
-        MissingExtraError: pytest is not installed.
+        InvalidError: an unknown scheme.
+        RuntimeError: pytest did not run to its end; the message has what it said.
     """
-    with TemporaryDirectory(prefix="clew-conform-") as folder:
-        judge = Path(folder) / "test_judge.py"
-        judge.write_text("from clew.conformance.judge import TestUrl  # noqa: F401\n", encoding="utf-8")
-        (Path(folder) / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n", encoding="utf-8")
-        command = [
-            sys.executable,
-            "-m",
-            "pytest",
-            "-q",
-            "-p",
-            "clew.conformance.judge",
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:randomly",
-        ]
-        command += ["--rootdir", folder, "-c", str(Path(folder) / "pytest.ini"), str(judge)]
-        if topics:
-            command += ["-k", topics]
-        environment = {name: text for name, text in os.environ.items() if not name.startswith("PYTEST_")}
-        process = subprocess.Popen(
-            command,
-            cwd=folder,
-            env=environment | {"CLEW_CONFORM_URL": url},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        counts = {"passed": 0, "failed": 0, "skipped": 0}
-        failures: list[tuple[str, str]] = []
-        seconds = 0.0
-        rest: list[str] = []
-        assert process.stdout is not None
-        with process.stdout:
+    scheme = url.partition(":")[0]
+    if scheme not in SCHEMES:
+        raise InvalidError(f"unknown store {mask_url(url)}: use one of {', '.join(f'{name}://' for name in SCHEMES)}")
+    outcomes: list[Outcome] = []
+    with tempfile.TemporaryFile() as said:
+        # By the environment and not by the command line, where others may read a password.
+        environment = {**os.environ, URL_VARIABLE: url, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
+        command = [sys.executable, "-m", "pytest", *_arguments(), "-p", f"{__package__}.telling"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env=environment) as process:
+            assert process.stdout is not None
             for line in process.stdout:
-                if not line.startswith("\x1eclew "):
-                    rest.append(line)
+                if not line.startswith(MARK):
+                    said.write(line)
                     continue
-                said = json.loads(line.removeprefix("\x1eclew "))
-                outcome, test = said["outcome"], said["test"]
-                counts[outcome] += 1
-                seconds += said["seconds"]
-                if outcome == "failed":
-                    failures.append((test, said["reason"]))
+                outcome = msgspec.json.decode(line[len(MARK) :], type=Outcome)
+                outcomes.append(outcome)
                 if on_test is not None:
-                    on_test(test, outcome)
-        process.wait()
-    if not sum(counts.values()):
-        failures.append(("collection", " ".join("".join(rest).split())[-300:] or "no test ran"))
-        counts["failed"] = 1
-    level = "failed" if counts["failed"] else "core" if counts["skipped"] else "full"
-    return Report(mask_url(url), level, counts["passed"], counts["failed"], counts["skipped"], tuple(failures), seconds)
+                    on_test(outcome.test, outcome.outcome)
+        if process.returncode not in (0, 1) or not outcomes:
+            said.seek(0)
+            raise RuntimeError(f"pytest ended with {process.returncode}:\n{said.read().decode(errors='replace')[-4000:]}")
+    return make_report(url, outcomes)
+
+
+def make_report(url: str, outcomes: list[Outcome]) -> Report:
+    """Return the report of these outcomes."""
+    powers: dict[str, str] = {}
+    for each in outcomes:
+        rank = {"skipped": "absent"}.get(each.outcome, each.outcome)
+        if powers.get(each.power, "absent") == "absent" or rank == "failed":
+            powers[each.power] = rank
+    failures = [(each.test, each.reason) for each in outcomes if each.outcome == "failed"]
+    level = "failed" if powers.get("backend") != "passed" else "full" if set(powers.values()) == {"passed"} else "core"
+    counts = {name: sum(each.outcome == name for each in outcomes) for name in ("passed", "failed", "skipped")}
+    return Report(mask_url(url), level, **counts, failures=failures, powers=powers)
+
+
+def _arguments() -> list[str]:
+    folder = Path(__file__).parent
+    options = ["-o", "asyncio_mode=auto", "-o", "asyncio_default_fixture_loop_scope=function", "-o", "python_files=everything.py"]
+    plugins = ["-p", "pytest_asyncio.plugin", "-p", "no:terminal", "-p", "no:cacheprovider"]
+    return ["-c", os.devnull, "--rootdir", str(folder), *options, *plugins, "-s", str(folder / "everything.py")]

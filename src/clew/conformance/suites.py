@@ -1,30 +1,28 @@
-"""The suites, put together from their topics."""
+"""The suites by what they judge: one for every backend, and one for each optional power."""
 
 from __future__ import annotations
 
-from .commits import CommitTopic
-from .cutting import CuttingTopic
-from .documents import DocumentTopic
-from .dropping import DroppingTopic
-from .entries import EntryTopic
+from .closing import Closing
+from .commit import Commits
+from .concurrency import Concurrency
+from .documents import Documents
+from .dropping import Dropping
+from .entries import Entries
 from .expiry import ExpirySuite
-from .following import FollowTopic
+from .follow import Following
 from .leasing import LeasingSuite
 from .listing import ListingSuite
-from .once import OnceTopic
-from .reading import ReadingTopic
-from .tenants import TenantTopic
+from .once import Once
+from .reading import Reading
+from .removing import Removing
+from .tenants import Tenants
+from .unreadable import Unreadable
 from .values import ValuesSuite
+
+__all__ = ["BackendSuite", "ExpirySuite", "LeasingSuite", "ListingSuite", "ValuesSuite"]
 
 
 class BackendSuite(
-    CommitTopic, DocumentTopic, EntryTopic, CuttingTopic, ReadingTopic, OnceTopic, FollowTopic, DroppingTopic, TenantTopic
+    Commits, Documents, Entries, Removing, Reading, Once, Concurrency, Following, Dropping, Tenants, Unreadable, Closing
 ):
-    """What every backend must do: the seven verbs."""
-
-
-class EverySuite(BackendSuite, ListingSuite, LeasingSuite, ExpirySuite, ValuesSuite):
-    """The seven verbs and every optional power."""
-
-
-__all__ = ["BackendSuite", "EverySuite", "ExpirySuite", "LeasingSuite", "ListingSuite", "ValuesSuite"]
+    """What every backend has to do."""

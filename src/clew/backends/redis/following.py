@@ -185,7 +185,7 @@ class Hub:
             finally:
                 self._connection = None
                 self._confirmed.clear()
-                await connection.disconnect(nowait=True)
+                await connection.disconnect()
                 for bells in self._bells.values():
                     for bell in bells:
                         bell.rung.set()

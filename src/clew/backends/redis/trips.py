@@ -160,16 +160,14 @@ class Lane:
         while self._under_way:
             self._quiet.clear()
             await self._quiet.wait()
-        for connection in self._free:
-            # A peer that does not say goodbye in time (TLS has one) is left all the same.
-            with suppress(RedisError, OSError):
-                await connection.disconnect()
-        self._free.clear()
+        await self.abandon()
 
     async def abandon(self) -> None:
-        """Close the connections that rest, since the event loop is ending."""
+        """Close the connections that rest: at the end, or since the event loop is ending."""
         while self._free:
-            await self._free.pop().disconnect(nowait=True)
+            # A peer that does not say goodbye in time (TLS has one) is left all the same.
+            with suppress(RedisError, OSError):
+                await self._free.pop().disconnect()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(work, name="clew-redis-trip")
