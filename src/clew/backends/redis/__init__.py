@@ -14,6 +14,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("a Redis or Valkey store", "redis") from error
 
+from .describing import DescribeVerbs
 from .following import FollowVerbs
 from .options import parse_url
 from .powers import Powers
@@ -21,7 +22,7 @@ from .powers import Powers
 __all__ = ["RedisBackend", "open_backend"]
 
 
-class RedisBackend(Powers, FollowVerbs):
+class RedisBackend(Powers, FollowVerbs, DescribeVerbs):
     """Every verb and every optional power of `clew.backend`, on one URL."""
 
 

@@ -71,7 +71,7 @@ class Client:
                     self._pool = SentinelConnectionPool(options.service, sentinel, ssl=tls, **kwargs)  # type: ignore[no-untyped-call]
                 else:
                     self._pool = self._standalone_pool(kwargs)
-            self.info = _parse_info(await self._lane_call("", pack("INFO")))
+            self.info = parse_info(await self._lane_call("", pack("INFO")))
         except ClewError:
             raise
         except RedisClusterException as error:
@@ -363,6 +363,7 @@ class Client:
         return translate(cause, self.place) if cause is not None else UnavailableError(f"{self.place}: {error}")
 
 
-def _parse_info(reply: Reply) -> dict[str, str]:
+def parse_info(reply: Reply) -> dict[str, str]:
+    """Return what INFO said, by name."""
     lines = (line.partition(":") for line in reply.decode().splitlines() if ":" in line)
     return {name: value for name, _, value in lines}
