@@ -77,7 +77,8 @@ class Commits(Suite):
     ) -> None:
         await backend.commit(partition, add("a"))
         await backend.commit(partition, add("b"))
-        for changes in (add("c"), [PutDocument("c", b"1")], [*add("c"), PutDocument("c", b"1")], []):
+        refused: list[list[Change]] = [[*add("c")], [PutDocument("c", b"1")], [*add("c"), PutDocument("c", b"1")], []]
+        for changes in refused:
             with pytest.raises(ConflictError) as caught:
                 await backend.commit(partition, changes, expect=expect)
             assert (caught.value.expected, caught.value.actual) == (expect, 2)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from ..backend import Backend
 from ..errors import ClewError, ConflictError
-from ..records import PRESENT, Append, Commit, Partition, PutDocument, Remove, Replace
+from ..records import PRESENT, Append, Commit, Page, Partition, PutDocument, Remove, Replace
 from .support import LOG, Fresh, Suite, add, entry, ids, numbered, positions
 
 MANY = 20
@@ -75,10 +77,9 @@ class Concurrency(Suite):
             for turn in range(4):
                 done = await backend.commit(partition, [*add(f"{number}-{turn}"), PutDocument("n", str(number).encode())])
                 assert (done.revision, done.outcomes[0]) == (turn + 1, turn + 1)
-                try:
+                with pytest.raises(ConflictError) as caught:
                     await backend.commit(partition, add("never"), expect=99)
-                except ConflictError as error:
-                    assert error.actual == turn + 1
+                assert caught.value.actual == turn + 1
                 snapshot = await backend.fetch(partition)
                 assert snapshot.documents == {"n": str(number).encode()}
                 page = await backend.read(partition, LOG)
@@ -126,7 +127,7 @@ class Concurrency(Suite):
         removals = [backend.commit(partition, [Remove(LOG, f"i{n}")]) for n in range(41, 41 + MANY)]
         calls = [call for pair in zip(pages, removals, strict=True) for call in pair]
         for page in (await asyncio.gather(*calls))[::2]:
-            assert not isinstance(page, Commit)
+            assert isinstance(page, Page)
             assert [each.id for each in page.entries] == [f"i{each.position}" for each in page.entries]
             assert len(page.entries) == 10
 

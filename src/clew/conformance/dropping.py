@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
 
 from ..backend import Backend
 from ..errors import GoneError, InvalidError, UnknownCursorError
-from ..records import PRESENT, Partition, PutDocument, Replace, Snapshot
+from ..records import PRESENT, Change, Partition, PutDocument, Replace, Snapshot
 from .support import LOG, TOMBSTONE_MS, Fresh, Suite, add, entry, read_ids, take, wait_until
 
 
@@ -32,7 +33,7 @@ class Dropping(Suite):
     async def test_every_verb_says_gone(self, backend: Backend, partition: Partition) -> None:
         await backend.commit(partition, [*add("a"), PutDocument("x", b"1")], once="token")
         await backend.drop(partition, tombstone_ms=TOMBSTONE_MS)
-        calls = (
+        calls: tuple[Callable[[], Awaitable[object]], ...] = (
             lambda: backend.commit(partition, add("b")),
             lambda: backend.commit(partition, []),
             lambda: backend.commit(partition, [PutDocument("x", b"1")]),
@@ -54,13 +55,13 @@ class Dropping(Suite):
             lambda: take(backend.follow(partition, LOG, after="a"), 1),
         )
         for number, call in enumerate(calls):
-            with pytest.raises(GoneError):
+            with pytest.raises(GoneError):  # noqa: PT012  # so that a failure names the call
                 await call()
                 pytest.fail(f"call {number} did not say gone")
 
     async def test_nothing_is_left_after_a_drop(self, backend: Backend, partition: Partition) -> None:
         for turn in range(2):
-            changes = [*add("a", "b"), *add("c", log="other"), PutDocument("x", b"1")]
+            changes: list[Change] = [*add("a", "b"), *add("c", log="other"), PutDocument("x", b"1")]
             done = await backend.commit(partition, changes, once="token", expect=0)
             assert (done.revision, done.outcomes, done.replayed) == (1, (1, 2, 1, 0), False), f"turn {turn}"
             await backend.commit(partition, add("d", log="third"))
@@ -116,7 +117,7 @@ class Dropping(Suite):
             )
             assert answers[5] is True
             assert all(isinstance(each, GoneError) for each in answers if isinstance(each, BaseException))
-            with pytest.raises(GoneError):
+            with pytest.raises(GoneError):  # so that a failure names the call
                 await backend.read(partition, LOG)
 
     async def test_only_its_own_partition_is_dropped(self, backend: Backend, fresh: Fresh) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from ..backend import Backend, Expiry, Listing
 from ..errors import GoneError, InvalidError, UnknownCursorError
-from ..records import Partition, PutDocument, Snapshot
+from ..records import Change, Partition, PutDocument, Snapshot
 from .support import LOG, TOMBSTONE_MS, Suite, add, read_ids, wait_until
 
 LONG = 600_000
@@ -34,7 +34,7 @@ class ExpirySuite(Suite):
     async def test_a_partition_vanishes_whole_and_without_a_tombstone(
         self, backend: ExpiringBackend, partition: Partition, kind: str
     ) -> None:
-        changes = [*add("a"), *add("b", log="other"), PutDocument("x", b"1")]
+        changes: list[Change] = [*add("a"), *add("b", log="other"), PutDocument("x", b"1")]
         await backend.commit(partition, changes, once="token", listed=True)
         assert await backend.expire(partition, SHORT, kind=kind) is True  # type: ignore[arg-type] # one of the two
         assert await read_ids(backend, partition) == ["a"]
@@ -85,7 +85,7 @@ class ExpirySuite(Suite):
             done = await backend.commit(partition, add(f"a{number}"), expect=-1)
             return done.committed_ms > start + 200
 
-        while not await has_moved():
+        while not await has_moved():  # noqa: ASYNC110  # nobody tells when a time is over
             await asyncio.sleep(0.05)
         assert "first" in await read_ids(backend, partition)
         assert (await backend.fetch(partition)).documents == {"x": b"1"}
@@ -135,7 +135,7 @@ class ExpirySuite(Suite):
     async def test_none_keeps_it_for_ever(self, backend: ExpiringBackend, partition: Partition) -> None:
         await backend.commit(partition, [*add("a"), PutDocument("x", b"1")])
         for kind in ("fixed", "sliding"):
-            await backend.expire(partition, SHORT, kind=kind)  # type: ignore[arg-type] # one of the two
+            await backend.expire(partition, SHORT, kind=kind)
             assert await backend.expire(partition, None) is True
             assert (await backend.fetch(partition)).expires_ms is None
             await backend.commit(partition, add(kind))

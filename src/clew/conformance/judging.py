@@ -49,7 +49,7 @@ class Judge:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Keep the worst of a test's three parts, and tell it after the last."""
-        _, power, test = (report.nodeid.split("::", 2) + ["", ""])[:3]
+        _, power, test = [*report.nodeid.split("::", 2), "", ""][:3]
         before = self._open.get(report.nodeid)
         name = power.removeprefix("Test").lower()
         if before is None or (report.outcome != "passed" and before.outcome != "failed"):

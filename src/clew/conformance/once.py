@@ -9,7 +9,7 @@ import pytest
 from ..backend import Backend
 from ..errors import ConflictError, InvalidError, NotFoundError
 from ..limits import ONCE_REMEMBERED
-from ..records import PRESENT, Partition, PutDocument, Replace, Truncate
+from ..records import PRESENT, Change, Partition, PutDocument, Replace, Truncate
 from .support import LOG, Fresh, Suite, add, entry, read_ids
 
 
@@ -21,7 +21,14 @@ class Once(Suite):
         first = await backend.commit(partition, [*add("b", "a"), PutDocument("x", b"1")], once="token")
         assert (first.revision, first.outcomes, first.replayed) == (2, (2, -1, 0), False)
         await backend.commit(partition, add("c"))
-        for changes in ([*add("b", "a"), PutDocument("x", b"1")], add("other"), [PutDocument("x", b"2")], [Truncate(LOG, 0)], []):
+        others: list[list[Change]] = [
+            [*add("b", "a"), PutDocument("x", b"1")],
+            [*add("other")],
+            [PutDocument("x", b"2")],
+            [Truncate(LOG, 0)],
+            [],
+        ]
+        for changes in others:
             again = await backend.commit(partition, changes, once="token")
             assert (again.revision, again.committed_ms, again.outcomes) == (2, first.committed_ms, (2, -1, 0))
             assert again.replayed is True

@@ -6,7 +6,7 @@ import pytest
 
 from ..backend import Backend
 from ..errors import InvalidError, NotFoundError, UnknownCursorError
-from ..records import PRESENT, Partition, PutDocument
+from ..records import PRESENT, Change, Partition, PutDocument
 from .support import LOG, Fresh, Suite, add, read_ids
 
 ODD = [
@@ -149,7 +149,7 @@ class Tenants(Suite):
 
 async def _tell_apart(backend: Backend, partitions: list[Partition]) -> None:
     for number, partition in enumerate(partitions):
-        changes = [*add(f"i{number}"), PutDocument("number", str(number).encode())]
+        changes: list[Change] = [*add(f"i{number}"), PutDocument("number", str(number).encode())]
         assert (await backend.commit(partition, changes, expect=0)).revision == 1, partition
     for number, partition in enumerate(partitions):
         assert await read_ids(backend, partition) == [f"i{number}"]
