@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from .errors import InvalidError
-from .records import Append, Change, Partition, PutDocument, Remove, Replace
+from .records import PRESENT, Append, Change, Partition, PutDocument, Remove, Replace, Truncate
 
 MAX_ID_BYTES: Final = 512
 """Bytes of UTF-8 in an owner, a name, a log, a document key, an entry id, a holder or a `once` token."""
@@ -120,6 +120,22 @@ def check_json(value: object, what: str, *, depth: int = MAX_DEPTH) -> None:
         raise InvalidError(f"{what} holds a {kind.__name__}, which is not JSON: turn it into strings, numbers, lists and dicts")
 
 
+def check_cursor(cursor: int | str | None) -> None:
+    """Raise InvalidError unless it is None, a valid id, or a position from 0."""
+    if cursor is None:
+        return
+    if isinstance(cursor, str):
+        check_id(cursor, "the cursor")
+    elif isinstance(cursor, bool) or not isinstance(cursor, int) or cursor < 0:
+        raise InvalidError(f"a cursor is an item's id or a position from 0, not {cursor!r}")
+
+
+def check_expect(expect: int | None) -> None:
+    """Raise InvalidError unless it is None, a revision, 0 for "must not exist", or PRESENT."""
+    if expect is not None and (isinstance(expect, bool) or not isinstance(expect, int) or expect < PRESENT):
+        raise InvalidError(f"expect must be a revision, 0 for none, or PRESENT, not {expect!r}")
+
+
 def check_appends(changes: Sequence[Append]) -> None:
     """Raise InvalidError as `check_changes` would, for some appends to one log whose name is known to be good."""
     total = 0
@@ -150,6 +166,7 @@ def check_changes(changes: Iterable[Change]) -> None:
         elif isinstance(change, Remove):
             name = check_id(change.id, "an item's id")
         else:
+            check_cursor(change.after if isinstance(change, Truncate) else change.before)
             cut.add(change.log)
             continue
         if change.log in cut and not isinstance(change, Append):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from ...errors import ClosedError
@@ -28,6 +30,7 @@ class RedisBase:
         self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
         self._latest: Client | None = None
         self._closed = False
+        self._unfinished: set[asyncio.Future[None]] = set()
         self._known_logs: dict[Partition, tuple[str, ...]] = {}
 
     async def _client(self) -> Client:
@@ -73,10 +76,23 @@ class RedisBase:
             self._known_logs.clear()
         self._known_logs[partition] = tuple(decode_part(word) for word in names.decode().split())
 
+    async def _whole(self, verb: Coroutine[Any, Any, bool]) -> bool:
+        """Run a verb of several requests, which a close waits for."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._unfinished.add(done)
+        try:
+            return await verb
+        finally:
+            self._unfinished.discard(done)
+            done.set_result(None)
+
     async def aclose(self) -> None:
         """Close what was opened for the running loop; a loop that has ended has closed its own."""
         self._closed = True
         self._latest = None
+        mine = [verb for verb in self._unfinished if verb.get_loop() is asyncio.get_running_loop()]
+        if mine:
+            await asyncio.wait(mine)
         client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None:
             await client.aclose()

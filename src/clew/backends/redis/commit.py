@@ -8,7 +8,7 @@ from typing import NoReturn, cast
 from ...codec import encode_entry, pack_id
 from ...errors import ConflictError, GoneError, NotFoundError, UnknownCursorError
 from ...ids import new_id
-from ...limits import TOMBSTONE_MS, check_appends, check_changes, check_id, check_ttl
+from ...limits import TOMBSTONE_MS, check_appends, check_changes, check_expect, check_id, check_ttl
 from ...records import PRESENT, Any_, Append, Change, Commit, Partition, PutDocument, Remove, Replace, Trim, Truncate
 from .appends import MAX_ENTRIES, append
 from .base import RedisBase
@@ -33,6 +33,7 @@ class CommitVerbs(RedisBase):
     ) -> Commit:
         """See Backend.commit."""
         keys = self._keys(partition)
+        check_expect(expect)
         if once is None and (expect is None or expect == PRESENT) and 0 < len(changes) <= MAX_ENTRIES:
             log = _only_log(changes)
             if log is not None:
@@ -98,6 +99,12 @@ class CommitVerbs(RedisBase):
             check_ttl(tombstone_ms)
         keys = self._keys(partition)
         client = await self._client()
+        if self._listed_on_one_server():
+            return await self._drop(client, partition, keys, tombstone_ms)
+        # Two servers, two requests: a close does not come between them.
+        return await self._whole(self._drop(client, partition, keys, tombstone_ms))
+
+    async def _drop(self, client: Client, partition: Partition, keys: PartitionKeys, tombstone_ms: int) -> bool:
         while True:
             logs = self._logs_of(partition, ())
             arguments: tuple[Arg, ...] = (tombstone_ms, keys.member, keys.bell, *(keys.log(name)[0] for name in logs))

@@ -18,7 +18,14 @@ _FULL: Final = ("OOM", "MISCONF")
 
 def is_connection_fault(error: BaseException) -> bool:
     """Tell whether the connection is at fault: what was sent may or may not have been done."""
-    return isinstance(error, redis_errors.ConnectionError | redis_errors.TimeoutError | OSError) and not is_denied(error)
+    return isinstance(error, redis_errors.ConnectionError | redis_errors.TimeoutError | OSError) and not (
+        is_denied(error) or is_untrusted(error)
+    )
+
+
+def is_untrusted(error: BaseException) -> bool:
+    """Tell whether the server's certificate is at fault: asking again would find the same one."""
+    return "CERTIFICATE_VERIFY_FAILED" in str(error)
 
 
 def is_denied(error: BaseException) -> bool:
@@ -58,6 +65,8 @@ def translate(error: BaseException, place: str) -> ClewError:
         return DeniedError(f"{place} refused this user ({said}): check the user, the password and the ACL")
     if isinstance(error, redis_errors.OutOfMemoryError) or said.startswith(_FULL) or "OOM command not allowed" in said:
         return FullError(f"{place} refuses writes, and nothing was written ({said}): free memory or disk there")
+    if is_untrusted(error):
+        return UnsupportedError(f"{place} shows a certificate nobody vouches for ({said}): name its authority by ssl_ca_certs")
     if is_connection_fault(error) or is_refused_for_now(error):
         return UnavailableError(f"{place} cannot be reached ({said or type(error).__name__}): try again later")
     if said.startswith("WRONGTYPE"):

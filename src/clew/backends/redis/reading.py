@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from ...codec import decode_entries, pack_id
-from ...errors import GoneError, InvalidError, UnknownCursorError
-from ...limits import check_id, check_limit
+from ...errors import GoneError, UnknownCursorError
+from ...limits import check_cursor, check_id, check_limit
 from ...records import Entry, Page, Partition, Snapshot
 from .base import RedisBase
 from .client import Client
@@ -100,6 +100,8 @@ class ReadVerbs(RedisBase):
         before: int | str | None,
     ) -> tuple[int, int]:
         """Return both cursors as positions, exclusive."""
+        check_cursor(after)
+        check_cursor(before)
         ids = [cursor for cursor in (after, before) if isinstance(cursor, str)]
         known: dict[str, int] = {}
         if ids:
@@ -119,8 +121,6 @@ def _position(cursor: int | str | None, none: int, known: dict[str, int], partit
         if not known[cursor]:
             raise UnknownCursorError(f"{partition.name!r} does not know the item {cursor!r}: start again from one end")
         return known[cursor]
-    if isinstance(cursor, bool) or not isinstance(cursor, int) or cursor < 0:
-        raise InvalidError(f"a cursor is an item's id or a position from 0, not {cursor!r}")
     return min(cursor, _FURTHEST)
 
 

@@ -14,18 +14,19 @@ from ...errors import InvalidError
 from ...limits import (
     MAX_VALUE_KEY_BYTES,
     TOMBSTONE_MS,
+    check_cursor,
     check_data,
+    check_expect,
     check_id,
     check_limit,
     check_partition,
     check_ttl,
 )
-from ...records import ANY, PRESENT, Any_, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
+from ...records import ANY, Any_, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
 from . import commit as writing
 from . import describing, leases, reading, values
 from .address import Address
 from .changes import AppendRun, make_steps
-from .cursors import check_cursor
 from .engine import Engine
 from .following import NumberedPage, follow
 from .gathering import PlainAppend
@@ -81,8 +82,7 @@ class SqliteBackend:
         check_partition(partition)
         if once is not None:
             check_id(once, "the once token")
-        if expect is not None and (isinstance(expect, bool) or not isinstance(expect, int) or expect < PRESENT):
-            raise InvalidError(f"expect must be a revision, 0 for none, or PRESENT, not {expect!r}")
+        check_expect(expect)
         steps = make_steps(changes)
         plain = None
         if expect is None and once is None and len(steps) == 1 and isinstance(steps[0], AppendRun):

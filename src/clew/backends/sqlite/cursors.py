@@ -5,21 +5,10 @@ from __future__ import annotations
 import sqlite3
 
 from ...codec import pack_id
-from ...errors import InvalidError, UnknownCursorError
-from ...limits import check_id
+from ...errors import UnknownCursorError
 from ...records import Partition
 from .heads import LAST_POSITION, Log
 from .memo import OpenLog
-
-
-def check_cursor(cursor: int | str | None) -> None:
-    """Raise InvalidError unless it is None, a valid id, or a position from 0."""
-    if cursor is None:
-        return
-    if isinstance(cursor, str):
-        check_id(cursor, "the cursor")
-    elif isinstance(cursor, bool) or not isinstance(cursor, int) or cursor < 0:
-        raise InvalidError(f"a cursor is an item's id or a position from 0, not {cursor!r}")
 
 
 def find_position(db: sqlite3.Connection, partition: Partition, log: Log | OpenLog | None, cursor: int | str) -> int:
