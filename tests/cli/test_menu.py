@@ -17,8 +17,8 @@ Start = Callable[..., Terminal]
 
 def answered(chat: Terminal, text: str, answers: int) -> str:
     """Say something, and return the screen when it was answered and the next message is asked for."""
-    chat.write(f"{text}\r")
     prompts = chat.text().count("you>")
+    chat.write(f"{text}\r")
     chat.expect("assistant>", times=answers)
     return chat.expect("you>", times=prompts + 1)
 
@@ -124,3 +124,32 @@ def test_stored_escape_sequences_do_not_reach_the_terminal(terminal: Start, clew
         assert b"\x1b[31mred" not in shown.raw
         assert "\x9b".encode() not in shown.raw
     assert "red" in shown.text()
+
+
+def test_ctrl_c_stops_an_answer_and_nothing_of_that_turn_is_stored(terminal: Start, clew: Clew) -> None:
+    chat = terminal("chat")
+    chat.expect("choose:")
+    chat.write("1\r")
+    chat.expect("you>")
+    chat.write("Tell me a very long story about the sea.\r")
+    chat.expect("assistant> ")
+    chat.write("\x03")
+    chat.expect("nothing of this turn was stored")
+    chat.expect("you>", times=2)
+    answered(chat, "What is the capital of France?", 2)
+    chat.write("\x04")
+    chat.expect("choose:", times=2)
+    chat.write("0\r")
+    assert chat.wait() == 0
+    assert b"Traceback" not in chat.raw
+    (thread,) = json.loads(clew("threads", "--json").stdout)["threads"]
+    assert len(json.loads(clew("show", thread["thread"], "--json").stdout)["items"]) == 2
+
+
+def test_a_bar_shows_on_a_terminal_only(terminal: Start, clew: Clew) -> None:
+    lines = ['{"clew_export": 1}', '{"thread": "t"}', '{"item": "i", "text": "x"}', '{"end": {}}']
+    assert clew("import", given="\n".join(lines)).stderr == "imported 1 threads, 1 items\n"
+    shown = terminal("copy", "sqlite:///store.db", "sqlite:///other.db")
+    assert shown.wait() == 0
+    assert b"copying" in shown.raw
+    assert "copied 1 threads, 1 items" in shown.text()
