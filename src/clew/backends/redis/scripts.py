@@ -39,6 +39,11 @@ def load_scripts(*, shebang: bool) -> dict[str, Script]:
     scripts = {}
     for name in NAMES:
         head = f"#!lua{FLAGS.get(name, '')}\n" if shebang else ""
-        source = (head + read(name)).encode()
-        scripts[name] = Script(name, source, hashlib.sha1(source, usedforsecurity=False).hexdigest().encode())
+        scripts[name] = make_script(name, head + read(name))
     return scripts
+
+
+def make_script(name: str, source: str) -> Script:
+    """Return a script with the digest it is called by."""
+    encoded = source.encode()
+    return Script(name, encoded, hashlib.sha1(encoded, usedforsecurity=False).hexdigest().encode())

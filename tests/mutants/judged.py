@@ -1,0 +1,45 @@
+"""The suites on a mutant, in a process of its own: CLEW_MUTANT names it ("none" for the sound backend), CLEW_MUTANT_URL its store."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+
+import pytest
+
+from clew.backend import Backend
+from clew.conformance import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, ValuesSuite
+from clew.schemes import open_backend
+
+from .mutants import MUTANTS
+
+if os.environ["CLEW_MUTANT"] != "none":
+    MUTANTS[os.environ["CLEW_MUTANT"]].plant()
+
+
+@pytest.fixture
+async def backend() -> AsyncIterator[Backend]:
+    """The mutant."""
+    opened = await open_backend(os.environ["CLEW_MUTANT_URL"])
+    yield opened
+    await opened.aclose()
+
+
+class TestBackend(BackendSuite):
+    """The seven verbs."""
+
+
+class TestListing(ListingSuite):
+    """The listing."""
+
+
+class TestLeasing(LeasingSuite):
+    """Leases."""
+
+
+class TestExpiry(ExpirySuite):
+    """Expiry."""
+
+
+class TestValues(ValuesSuite):
+    """Values."""

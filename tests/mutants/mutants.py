@@ -1,0 +1,176 @@
+"""The mutants: backends with one fault each. A change of text that no longer finds its place fails, so that none goes stale."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from clew.backends.redis import RedisBackend, appends, client, keys, scripts
+from clew.backends.sqlite import reading
+from clew.errors import UnknownCursorError
+from clew.records import Entry, Listed, Page, Partition
+
+Fault = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """A fault, the kind of server it shows on ("memory" for the embedded engine), and the suite that must see it."""
+
+    plant: Fault
+    suite: str = "TestBackend"
+    kind: str = "valkey-9.1"
+
+
+def lua(old: str, new: str) -> Fault:
+    """Return the fault of a script in which `new` stands for `old`."""
+
+    def plant() -> None:
+        load = scripts.load_scripts
+
+        def load_changed(*, shebang: bool) -> dict[str, scripts.Script]:
+            changed, found = {}, 0
+            for name, script in load(shebang=shebang).items():
+                source = script.source.decode()
+                found += source.count(old)
+                changed[name] = scripts.make_script(name, source.replace(old, new))
+            assert found, f"no script holds {old!r} any more: mend this mutant"
+            return changed
+
+        client.load_scripts = load_changed  # type: ignore[attr-defined]
+
+    return plant
+
+
+def _untagged() -> None:
+    made = keys.PartitionKeys.__init__
+
+    def init(self: keys.PartitionKeys, namespace: str, partition: Partition) -> None:
+        made(self, namespace, partition)
+        for name in ("meta", "docs", "once", "leases", "bell"):
+            setattr(self, name, getattr(self, name).replace(b"{", b"").replace(b"}", b""))
+
+    keys.PartitionKeys.__init__ = init  # type: ignore[method-assign]
+
+
+def _unescaped() -> None:
+    keys.encode_part = str  # type: ignore[assignment]
+
+
+def _page(change: Callable[[Page, int], Page]) -> Fault:
+    def plant() -> None:
+        read = RedisBackend.read
+
+        async def read_changed(self: RedisBackend, *args: Any, limit: int = 100, **kwargs: Any) -> Page:
+            return change(await read(self, *args, limit=limit, **kwargs), limit)
+
+        RedisBackend.read = read_changed  # type: ignore[method-assign]
+
+    return plant
+
+
+def _inclusive() -> None:
+    read = RedisBackend.read
+
+    async def read_changed(self: RedisBackend, *args: Any, **kwargs: Any) -> Page:
+        return await read(self, *args, **{**kwargs, "inclusive": True})
+
+    RedisBackend.read = read_changed  # type: ignore[method-assign]
+
+
+def _page_one() -> None:
+    read = RedisBackend.read
+
+    async def read_changed(self: RedisBackend, *args: Any, **kwargs: Any) -> Page:
+        try:
+            return await read(self, *args, **kwargs)
+        except UnknownCursorError:
+            return await read(self, *args, **{**kwargs, "after": None, "before": None})
+
+    RedisBackend.read = read_changed  # type: ignore[method-assign]
+
+
+def _oldest_first() -> None:
+    listing = RedisBackend.list
+
+    async def list_changed(self: RedisBackend, *args: Any, **kwargs: Any) -> Sequence[Listed]:
+        return list(await listing(self, *args, **kwargs))[::-1]
+
+    RedisBackend.list = list_changed  # type: ignore[method-assign]
+
+
+def _only_the_tail() -> None:
+    follow = RedisBackend.follow
+
+    async def follow_changed(self: RedisBackend, partition: Partition, log: str, **_: Any) -> AsyncIterator[Entry]:
+        newest = (await self.read(partition, log, limit=1, newest_first=True)).entries
+        async for entry in follow(self, partition, log, after=newest[0].position if newest else 0):
+            yield entry
+
+    RedisBackend.follow = follow_changed  # type: ignore[method-assign]
+
+
+def _mixed_answers() -> None:
+    def settle(self: appends.AppendRequest, replies: list[Any]) -> None:
+        for future, _ in self._callers:
+            if not future.done():
+                future.set_result(replies[-1])
+
+    appends.AppendRequest.settle = settle  # type: ignore[method-assign]
+
+
+def _unreadable_dropped() -> None:
+    decode = reading._decode_rows
+
+    def decode_changed(rows: Sequence[tuple[int, bytes]]) -> list[Entry]:
+        return [entry for entry in decode(rows) if entry.unreadable is None]
+
+    reading._decode_rows = decode_changed
+
+
+MUTANTS: Final[dict[str, Mutant]] = {
+    "no hash tag in the keys": Mutant(_untagged, kind="cluster-1"),
+    "ids joined unescaped": Mutant(_unescaped),
+    "positions used again after a truncation": Mutant(
+        lua(
+            "log.gap, log.gapped, log.touched = log.gap + length - first, true, true",
+            "log.next, log.touched = log.base + first, true",
+        )
+    ),
+    "no dedupe by id": Mutant(lua("if string.find(records, digest, 1, true) then", "if false then")),
+    "a time to live a thousand times too long": Mutant(
+        lua("+ ARGV[1]\nif ARGV[2]", "+ ARGV[1] * 1000\nif ARGV[2]"), "TestExpiry"
+    ),
+    "a refused commit leaves something behind": Mutant(
+        lua("then return {'document', n} end", "then redis.call('HSET', meta, 'r', revision + 1) return {'document', n} end")
+    ),
+    "expect is ignored": Mutant(lua("elseif tonumber(expect) ~= revision then", "elseif false then")),
+    "present is ignored": Mutant(lua("if ARGV[1] ~= '' and revision == 0 then", "if false then")),
+    "once tokens outlive a drop": Mutant(
+        lua("if i ~= 5 then redis.call('DEL', KEYS[i]) end", "if i ~= 5 and i ~= 3 then redis.call('DEL', KEYS[i]) end")
+    ),
+    "a token is never remembered": Mutant(lua("return {'replayed', seen}", "seen = nil")),
+    "no tombstone": Mutant(lua("if ARGV[1] ~= '0' then", "if false then")),
+    "a trim takes one too many": Mutant(lua("math.min(step[3] - log.base, length)", "math.min(step[3] - log.base + 1, length)")),
+    "a truncation takes one too few": Mutant(lua("math.max(step[3] + 1 - log.base, 0)", "math.max(step[3] + 2 - log.base, 0)")),
+    "a removed entry closes the gap": Mutant(
+        lua(
+            "redis.call('LSET', step[2].list, step[3] - step[2].base, HOLE)",
+            "redis.call('LREM', step[2].list, 1, redis.call('LINDEX', step[2].list, step[3] - step[2].base))",
+        )
+    ),
+    "a replaced entry is not compared": Mutant(lua("if when ~= '' and redis.call('LINDEX'", "if false and redis.call('LINDEX'")),
+    "a condition on a document is ignored": Mutant(lua("if when ~= 'any' then", "if false then")),
+    "has more when the page is full": Mutant(_page(lambda page, limit: Page(page.entries, len(page.entries) == limit))),
+    "cursors are inclusive": Mutant(_inclusive),
+    "an unknown cursor is page one": Mutant(_page_one),
+    "a follower misses what was there": Mutant(_only_the_tail),
+    "gathered callers get each other's answers": Mutant(_mixed_answers),
+    "a newer record is dropped in silence": Mutant(_unreadable_dropped, kind="memory"),
+    "the listing is the wrong way round": Mutant(_oldest_first, "TestListing"),
+    "a fence does not grow": Mutant(lua("fence = math.max((fence or 0) + 1, us)", "fence = fence or 1"), "TestLeasing"),
+    "a lease is given to two": Mutant(lua("if live and holder ~= ARGV[3] then return {'no'} end", ""), "TestLeasing"),
+    "a condition on a value is ignored": Mutant(lua("if now then return {0, now} end", ""), "TestValues"),
+}
+"""Every mutant by what is wrong with it."""
