@@ -1,4 +1,7 @@
-"""The suites on a mutant, in a process of its own: CLEW_MUTANT names it ("none" for the sound backend), CLEW_MUTANT_URL its store."""
+"""The suites on a mutant, in a process of its own.
+
+CLEW_MUTANT names it ("none" for the sound backend), and CLEW_MUTANT_URL its store.
+"""
 
 from __future__ import annotations
 

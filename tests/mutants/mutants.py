@@ -23,6 +23,12 @@ class Mutant:
     kind: str = "valkey-9.1"
 
 
+def _plant(owner: object, name: str, fault: object) -> None:
+    """Put a fault in a class's or a module's place for something sound."""
+    assert hasattr(owner, name), f"there is no {name} any more: mend this mutant"
+    setattr(owner, name, fault)
+
+
 def lua(old: str, new: str) -> Fault:
     """Return the fault of a script in which `new` stands for `old`."""
 
@@ -38,7 +44,7 @@ def lua(old: str, new: str) -> Fault:
             assert found, f"no script holds {old!r} any more: mend this mutant"
             return changed
 
-        client.load_scripts = load_changed  # type: ignore[attr-defined]
+        _plant(client, "load_scripts", load_changed)
 
     return plant
 
@@ -51,11 +57,11 @@ def _untagged() -> None:
         for name in ("meta", "docs", "once", "leases", "bell"):
             setattr(self, name, getattr(self, name).replace(b"{", b"").replace(b"}", b""))
 
-    keys.PartitionKeys.__init__ = init  # type: ignore[method-assign]
+    _plant(keys.PartitionKeys, "__init__", init)
 
 
 def _unescaped() -> None:
-    keys.encode_part = str  # type: ignore[assignment]
+    _plant(keys, "encode_part", str)
 
 
 def _page(change: Callable[[Page, int], Page]) -> Fault:
@@ -65,7 +71,7 @@ def _page(change: Callable[[Page, int], Page]) -> Fault:
         async def read_changed(self: RedisBackend, *args: Any, limit: int = 100, **kwargs: Any) -> Page:
             return change(await read(self, *args, limit=limit, **kwargs), limit)
 
-        RedisBackend.read = read_changed  # type: ignore[method-assign]
+        _plant(RedisBackend, "read", read_changed)
 
     return plant
 
@@ -76,7 +82,7 @@ def _inclusive() -> None:
     async def read_changed(self: RedisBackend, *args: Any, **kwargs: Any) -> Page:
         return await read(self, *args, **{**kwargs, "inclusive": True})
 
-    RedisBackend.read = read_changed  # type: ignore[method-assign]
+    _plant(RedisBackend, "read", read_changed)
 
 
 def _page_one() -> None:
@@ -88,7 +94,7 @@ def _page_one() -> None:
         except UnknownCursorError:
             return await read(self, *args, **{**kwargs, "after": None, "before": None})
 
-    RedisBackend.read = read_changed  # type: ignore[method-assign]
+    _plant(RedisBackend, "read", read_changed)
 
 
 def _oldest_first() -> None:
@@ -97,7 +103,7 @@ def _oldest_first() -> None:
     async def list_changed(self: RedisBackend, *args: Any, **kwargs: Any) -> Sequence[Listed]:
         return list(await listing(self, *args, **kwargs))[::-1]
 
-    RedisBackend.list = list_changed  # type: ignore[method-assign]
+    _plant(RedisBackend, "list", list_changed)
 
 
 def _only_the_tail() -> None:
@@ -108,7 +114,7 @@ def _only_the_tail() -> None:
         async for entry in follow(self, partition, log, after=newest[0].position if newest else 0):
             yield entry
 
-    RedisBackend.follow = follow_changed  # type: ignore[method-assign]
+    _plant(RedisBackend, "follow", follow_changed)
 
 
 def _mixed_answers() -> None:
@@ -117,7 +123,7 @@ def _mixed_answers() -> None:
             if not future.done():
                 future.set_result(replies[-1])
 
-    appends.AppendRequest.settle = settle  # type: ignore[method-assign]
+    _plant(appends.AppendRequest, "settle", settle)
 
 
 def _unreadable_dropped() -> None:
@@ -126,7 +132,7 @@ def _unreadable_dropped() -> None:
     def decode_changed(rows: Sequence[tuple[int, bytes]]) -> list[Entry]:
         return [entry for entry in decode(rows) if entry.unreadable is None]
 
-    reading._decode_rows = decode_changed
+    _plant(reading, "_decode_rows", decode_changed)
 
 
 MUTANTS: Final[dict[str, Mutant]] = {
