@@ -1,19 +1,33 @@
-"""Redis and Valkey, of every kind and topology, judged by the whole suite; after each test no key may be left."""
+"""The whole suite on every kind of Redis and Valkey server, and on every topology."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
 
-from clew.backend import Backend
-from clew.conformance import EverySuite
-from clew.schemes import open_backend
+from clew.conformance import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, ValuesSuite
 
 
-class TestRedis(EverySuite):
-    @pytest.fixture
-    async def backend(self, redis_url: str) -> AsyncIterator[Backend]:
-        backend = await open_backend(redis_url)
-        yield backend
-        await backend.aclose()
+@pytest.fixture
+def url(redis_url: str) -> str:
+    """Where the store is: each kind of server in turn."""
+    return redis_url
+
+
+class TestBackend(BackendSuite):
+    """The core."""
+
+
+class TestListing(ListingSuite):
+    """An owner's listing."""
+
+
+class TestLeasing(LeasingSuite):
+    """Leases."""
+
+
+class TestExpiry(ExpirySuite):
+    """A time to live."""
+
+
+class TestValues(ValuesSuite):
+    """Plain values."""

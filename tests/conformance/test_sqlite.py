@@ -1,28 +1,35 @@
-"""The embedded engine, as a file and in memory, judged by the whole suite."""
+"""The whole suite on SQLite, in a file and in memory."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from clew.backend import Backend
-from clew.conformance import EverySuite
-from clew.schemes import open_backend
+from clew.conformance import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, ValuesSuite
 
 
-class TestSqliteFile(EverySuite):
-    @pytest.fixture
-    async def backend(self, tmp_path: Path) -> AsyncIterator[Backend]:
-        backend = await open_backend(f"sqlite:///{tmp_path}/clew.db")
-        yield backend
-        await backend.aclose()
+@pytest.fixture(params=["file", "memory"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the store is."""
+    return f"sqlite:///{tmp_path}/clew.db" if request.param == "file" else "memory://"
 
 
-class TestMemory(EverySuite):
-    @pytest.fixture
-    async def backend(self) -> AsyncIterator[Backend]:
-        backend = await open_backend("memory://")
-        yield backend
-        await backend.aclose()
+class TestBackend(BackendSuite):
+    """The core."""
+
+
+class TestListing(ListingSuite):
+    """An owner's listing."""
+
+
+class TestLeasing(LeasingSuite):
+    """Leases."""
+
+
+class TestExpiry(ExpirySuite):
+    """A time to live."""
+
+
+class TestValues(ValuesSuite):
+    """Plain values."""

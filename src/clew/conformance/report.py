@@ -54,12 +54,13 @@ class Report:
         }
 
 
-def run(url: str, *, on_test: Callable[[str, str], None] | None = None) -> Report:
+def run(url: str, *, on_test: Callable[[str, str], None] | None = None, topics: str = "") -> Report:
     """Run every suite against the store at `url`, and report. It writes under names of its own, and drops them.
 
     Args:
         url: as for `clew.connect`.
         on_test: called with the name of each test and `passed`, `failed` or `skipped`, as it ends.
+        topics: an expression of pytest's `-k`, to run some tests only.
 
     Raises:
         InvalidError: an unknown scheme.
@@ -72,7 +73,15 @@ def run(url: str, *, on_test: Callable[[str, str], None] | None = None) -> Repor
     with tempfile.TemporaryFile() as said:
         # By the environment and not by the command line, where others may read a password.
         environment = {**os.environ, URL_VARIABLE: url, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTEST_ADDOPTS": ""}
-        command = [sys.executable, "-m", "pytest", *_arguments(), "-p", f"{__package__}.telling"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            *_arguments(),
+            "-p",
+            f"{__package__}.telling",
+            *(["-k", topics] if topics else []),
+        ]
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=said, env=environment) as process:
             assert process.stdout is not None
             for line in process.stdout:
