@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 
 from redis.asyncio.connection import AbstractConnection
 
-from ...errors import UnavailableError
+from ...errors import ClosedError, UnavailableError
 from ...limits import MAX_PAGE
 from ...records import Entry, Partition
 from .client import Client
@@ -116,11 +116,14 @@ class Hub:
         Raises:
             UnavailableError: it did not within `seconds`.
             DeniedError: this user may not subscribe.
+            ClosedError: the store was closed meanwhile.
         """
         channel = next(channel for channel, bells in self._bells.items() if bell in bells)
         try:
             async with asyncio.timeout(seconds):
                 while channel not in self._confirmed:
+                    if self._closed:
+                        raise ClosedError("this store was closed: connect again")
                     if self._refusal is not None:
                         raise translate(self._refusal, self._client.place)
                     self._moved.clear()
@@ -139,6 +142,7 @@ class Hub:
     async def aclose(self) -> None:
         """Hang up."""
         self._closed = True
+        self._moved.set()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait([self._task])
