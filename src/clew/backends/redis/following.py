@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Final
 from weakref import WeakKeyDictionary
 
@@ -132,12 +133,17 @@ class Hub:
             raise UnavailableError(f"{self._client.place} cannot be reached to follow a thread: try again later") from error
 
     async def ring(self, bell: Bell) -> None:
-        """Wait for the bell, or for the time to look anyway."""
-        try:
+        """Wait for the bell, or for the time to look anyway.
+
+        Raises:
+            ClosedError: the store was closed meanwhile.
+        """
+        with suppress(TimeoutError):
             async with asyncio.timeout(SAFETY_S * random.uniform(0.67, 1.0)):
-                await bell.rung.wait()
-        except TimeoutError:
-            return
+                if not self._closed:
+                    await bell.rung.wait()
+        if self._closed:
+            raise ClosedError("this store was closed: connect again")
 
     async def aclose(self) -> None:
         """Hang up."""
