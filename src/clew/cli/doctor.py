@@ -47,7 +47,7 @@ async def examine(url: str) -> AsyncIterator[Check]:
 
 
 async def _try_everything(store: Store) -> AsyncIterator[Check]:
-    owner, key = f"clew-doctor-{new_id()}", f"clew-doctor:{new_id()}"
+    owner, key = f"clew-doctor-{new_id()}", f"clew:doctor:{new_id()}"
     values = store.values()
     document = {"text": "é☃", "list": [1, 2.5, None, True], "nested": {"a": []}}
     thread = None
