@@ -21,6 +21,7 @@ PUBLIC = [
     "ClosedError",
     "ConflictError",
     "DeniedError",
+    "FencedError",
     "FullError",
     "GoneError",
     "InvalidError",

@@ -1,4 +1,4 @@
-"""The one line between the library and a database: seven verbs, and four small optional powers.
+"""The one line between the library and a database: seven verbs, and some optional powers.
 
 A *partition* (one conversation) holds *documents* and ordered *logs*. What is in one `commit` happens together or not at
 all; nothing spans partitions. That is what both a SQLite transaction and one Cluster slot can promise. Every backend and
@@ -16,8 +16,9 @@ from typing import Protocol, runtime_checkable
 
 from .limits import TOMBSTONE_MS
 from .records import ANY, Any_, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
+from .runs import EventId, EventPage, Retention, Run, RunEvent
 
-__all__ = ["Backend", "Describing", "Expiry", "Leasing", "Listing", "Values"]
+__all__ = ["Backend", "Describing", "Expiry", "Leasing", "Listing", "Running", "Values"]
 
 
 @runtime_checkable
@@ -161,6 +162,152 @@ class Values(Protocol):
         """Return some keys that match a glob (`*`, `?`, `[ab]`), and the cursor of the next part, None at the end.
 
         A part may hold fewer than `limit` keys, or none. A key that is there throughout is seen at least once.
+        """
+        ...
+
+
+@runtime_checkable
+class Running(Protocol):
+    """Runs: answers that outlive their request. Each has a record and a log of events in a partition that exists.
+
+    The log's ids are given by the writer (`EventId`), so that the store recognises a repeated append, and refuses a producer
+    whose epoch is over. Every verb below is safe to repeat with the same arguments until its outcome is known. A run is no
+    part of its partition's revision or listing. It goes with the partition when that is dropped; when that merely expires,
+    the run goes by its own `Retention`. Times are the store's clock.
+
+    Errors, besides the Backend's: NotFoundError where the partition has no such run (any more); GoneError, which is one,
+    while the partition's tombstone stands. FencedError for a producer whose run is another's by now, or has ended otherwise.
+    """
+
+    async def start_run(
+        self,
+        partition: Partition,
+        run: str,
+        holder: str,
+        *,
+        lease_ms: int,
+        takes_turn: bool,
+        retention: Retention,
+        data: bytes = b"",
+    ) -> Run:
+        """Make a run of epoch 1 with the event `1-0` (`start`, after NOWHERE), leased to `holder` for `lease_ms`, and return it.
+
+        A repeated call by the same holder returns the run as it is now.
+
+        Raises:
+            AlreadyExistsError: the partition has a run with this id, and another holder started it.
+            ConflictError: `takes_turn`, and an open run has the turn, also where its lease ran out; `actual` is its id.
+            NotFoundError: there is no such partition.
+        """
+        ...
+
+    async def append_events(self, partition: Partition, run: Run, events: Sequence[RunEvent]) -> None:
+        """Add the events, all or none, and keep the log for `retention.open_ms` more; then tell whoever follows.
+
+        They have `run.epoch`, and dense seqs that go on from the producer's last. Events that are there already, with the
+        same kind and data, are a repeated call: success. The lease is neither looked at nor renewed.
+
+        Raises:
+            FencedError: the log has moved past these ids, or has its terminal event: stop at once.
+            NotFoundError: the log vanished (expired, evicted, flushed); it is never made again without its head.
+        """
+        ...
+
+    async def end_run(self, partition: Partition, run: Run, end: RunEvent) -> Run:
+        """Add the terminal event, set the record's state to its kind, let go of lease and turn, and return the record.
+
+        Where only the log vanished, the record alone is ended. A repeated call returns the record.
+
+        Raises:
+            FencedError: the run has another terminal event, or a newer producer.
+        """
+        ...
+
+    async def renew_run(self, partition: Partition, run: Run, *, lease_ms: int) -> Run:
+        """Hold the lease for `lease_ms` from now, keep log and record as an append does, and return the record: `cancel_ms` too.
+
+        A lease that ran out is renewed all the same while nobody took the run over.
+
+        Raises:
+            FencedError: the run has ended, or has a newer producer.
+        """
+        ...
+
+    async def claim_run(self, partition: Partition, run: str, holder: str, *, lease_ms: int) -> Run:
+        """Become the next producer of an open run without a lease: epoch + 1, and its event `<epoch>-0` (`takeover`).
+
+        The event's `after` is the log's newest id, and fences every older producer. A repeated call by the same holder
+        renews the lease and returns the record.
+
+        Raises:
+            ConflictError: another producer's lease stands (`actual` is its holder), or the run has ended (its state).
+            NotFoundError: also where the record is there and the log vanished: there is nothing to go on from.
+        """
+        ...
+
+    async def interrupt_run(self, partition: Partition, run: str, data: bytes = b"") -> Run:
+        """End an open run without a lease as `interrupted`, by the terminal event `<epoch + 1>-0`; return the record after it.
+
+        A run that has ended, or whose lease stands, is left as it is: of many callers one wins. Where the log vanished the
+        record alone is ended.
+        """
+        ...
+
+    async def cancel_run(self, partition: Partition, run: str) -> Run:
+        """Ask the producer of an open run to stop: set `cancel_ms` (the first one stays), tell `await_stop`; return the record.
+
+        One that has ended is left as it is.
+        """
+        ...
+
+    async def await_stop(self, partition: Partition, run: Run) -> Run:
+        """Return the record once `run.epoch`'s producer has a reason to stop: `cancel_ms` is set, the run has ended, or has a
+        newer epoch. At once, where that is so already.
+
+        It is the fast way to hear of it, and may be late by seconds where a message was lost; `renew_run` tells it too.
+        """
+        ...
+
+    async def find_run(self, partition: Partition, run: str) -> Run:
+        """Return the record as it is now."""
+        ...
+
+    async def list_runs(
+        self, partition: Partition, *, only_open: bool = False, limit: int = 20, before: int | None = None
+    ) -> Sequence[Run]:
+        """Return at most `limit` records, the greatest `number` first, those with a smaller one than `before`.
+
+        A partition that nobody knows has none.
+
+        Args:
+            only_open: whether to leave out the runs that have ended.
+            limit: from 1 to `limits.MAX_PAGE`.
+        """
+        ...
+
+    async def read_events(self, partition: Partition, run: str, *, after: EventId | None = None, limit: int = 100) -> EventPage:
+        """Return the events after a cursor (from the oldest that is kept for None), in order.
+
+        Where the log of a run that has ended is gone, its terminal event alone is the log. What was trimmed is left out:
+        the caller sees it by `RunEvent.before`.
+
+        Args:
+            after: an event's id, or one that was trimmed; it need not be in the log.
+            limit: from 1 to `run_limits.MAX_EVENTS_AT_ONCE`.
+
+        Raises:
+            UnknownCursorError: the cursor is greater than the newest id of the log.
+        """
+        ...
+
+    def follow_events(self, partition: Partition, run: str, *, after: EventId | None = None) -> AsyncIterator[RunEvent]:
+        """Yield the events after the cursor, then each new one as it is appended, in the order of the log, each once; end after
+        the terminal event. Where `after` is that event's id, end at once.
+
+        A follower that is slow reads the log again from where it is: it holds a bounded number of events and never slows the
+        producer. What was trimmed meanwhile is left out, as in `read_events`; its errors are raised here too. GoneError where the
+        partition is dropped meanwhile. UnavailableError when the store stays away past its time-out: follow again from
+        the last event seen. Leases are not looked at.
         """
         ...
 

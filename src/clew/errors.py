@@ -6,7 +6,8 @@
     │   ├── GoneError           it was there and has been deleted
     │   └── UnknownCursorError  the page's starting point is not known (any more)
     ├── ConflictError           somebody else was first: read again, then decide
-    │   └── AlreadyExistsError  create-only, and it is there
+    │   ├── AlreadyExistsError  create-only, and it is there
+    │   └── FencedError         this producer's run is another's by now, or has ended: stop at once
     ├── UnavailableError        the store could not be reached in time: try again later
     ├── FullError               the store is there and refuses to grow: disk full, read-only, `maxmemory`
     ├── NotReplicatedError      written, but fewer replicas acknowledged than was asked for
@@ -58,6 +59,10 @@ class ConflictError(ClewError):
 
 class AlreadyExistsError(ConflictError):
     """A create-only write met something that is there already."""
+
+
+class FencedError(ConflictError):
+    """A newer producer owns the run, or it has ended: whoever gets this stops writing to it, at once and for good."""
 
 
 class UnavailableError(ClewError):
