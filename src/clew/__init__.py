@@ -26,7 +26,8 @@ from .errors import (
     UnsupportedError,
 )
 from .model import Appended, Item, NewItem, Page, Ref, Resolved, Thread, ThreadKey, Value
-from .store import Store, connect, safe_cut
+from .runs import EventId, Retention, Run, RunEvent
+from .store import Producer, Store, connect, safe_cut
 
 __all__ = [
     "AlreadyExistsError",
@@ -35,6 +36,7 @@ __all__ = [
     "ClosedError",
     "ConflictError",
     "DeniedError",
+    "EventId",
     "FencedError",
     "FullError",
     "GoneError",
@@ -45,8 +47,12 @@ __all__ = [
     "NotFoundError",
     "NotReplicatedError",
     "Page",
+    "Producer",
     "Ref",
     "Resolved",
+    "Retention",
+    "Run",
+    "RunEvent",
     "Store",
     "Thread",
     "ThreadKey",

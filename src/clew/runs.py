@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from .errors import InvalidError, UnreadableError
+from .ids import new_id
 
 LARGEST_NUMBER: Final = (1 << 63) - 1
 """Of an epoch or a sequence number, in every store."""
@@ -177,6 +178,11 @@ class EventPage(NamedTuple):
 
     events: Sequence[RunEvent]
     has_more: bool
+
+
+def new_run_id() -> str:
+    """Return a fresh run id: `run_` and 32 hexadecimal digits."""
+    return f"run_{new_id()}"
 
 
 def resync() -> RunEvent:

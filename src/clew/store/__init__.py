@@ -1,4 +1,4 @@
-"""The domain verbs, written once above the waist: threads, items, routes, values. Nothing here knows an engine."""
+"""The domain verbs, written once above the waist: threads, items, routes, values, runs. Nothing here knows an engine."""
 
 from __future__ import annotations
 
@@ -12,19 +12,21 @@ from ..schemes import open_backend
 from ..settings import Settings
 from .items import Items
 from .routes import Routes
+from .runs import Producer, Runs
 from .threads import Threads
 from .trimming import safe_cut
 from .values import Values
 
-__all__ = ["Connecting", "Items", "Routes", "Store", "Threads", "Values", "connect", "safe_cut"]
+__all__ = ["Connecting", "Items", "Producer", "Routes", "Runs", "Store", "Threads", "Values", "connect", "safe_cut"]
 
 
 class Store:
-    """The verbs for threads, items, routes and values, on one backend. Made by `connect`; safe to share by all tasks.
+    """The verbs for threads, items, runs, routes and values, on one backend. Made by `connect`; safe to share by all tasks.
 
     Attributes:
         threads: the verbs for whole threads.
         items: the verbs for what is in them.
+        runs: the verbs for answers that are being made in them.
         backend: what speaks to the database.
     """
 
@@ -33,6 +35,7 @@ class Store:
         self.backend = backend
         self.threads = Threads(backend)
         self.items = Items(backend)
+        self.runs = Runs(backend)
 
     def routes(self, prefix: str) -> Routes:
         """Return the verbs for the routes under a literal prefix, as `bot:conv:`, which is not empty."""
