@@ -26,11 +26,17 @@ def new_id(*, clock: Clock = time.time) -> str:
     return f"{bits:032x}"
 
 
-def new_ids(count: int, *, clock: Clock = time.time) -> list[str]:
-    """Return some fresh ids of one moment, at the price of one look at the clock and one at the system's randomness."""
+def new_keys(count: int, *, clock: Clock = time.time) -> list[bytes]:
+    """Return some fresh ids of one moment as the 16 bytes that are stored, at the price of one look at the clock and one at the
+    system's randomness."""
     moment = (int(clock() * 1000) & 0xFFFF_FFFF_FFFF) << 80 | _MARKS
     noise = os.urandom(10 * count)
-    return [f"{moment | int.from_bytes(noise[at : at + 10]) & _RANDOM:032x}" for at in range(0, 10 * count, 10)]
+    return [(moment | int.from_bytes(noise[at : at + 10]) & _RANDOM).to_bytes(16) for at in range(0, 10 * count, 10)]
+
+
+def new_ids(count: int, *, clock: Clock = time.time) -> list[str]:
+    """Return some fresh ids of one moment, as `new_id` writes them."""
+    return [key.hex() for key in new_keys(count, clock=clock)]
 
 
 _RANDOM: Final = 0x0FFF_3FFF_FFFF_FFFF_FFFF

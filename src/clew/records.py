@@ -104,10 +104,14 @@ class Append(msgspec.Struct, frozen=True):
 
     Outcome: the entry's position; negative, the position of the first one, where the id was there already.
     The id of a removed entry may be appended again, and gets a new position.
+
+    `fresh` promises that the id was made for this very change (`ids.new_id`), so that no entry can have it yet: a backend
+    may then look for it only where it sends the change a second time itself.
     """
 
     log: str
     entry: Entry
+    fresh: bool = False
 
 
 class Replace(msgspec.Struct, frozen=True):

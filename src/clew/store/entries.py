@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
-from ..codec import make_entry
+from ..codec import pack_id
 from ..errors import InvalidError
-from ..ids import new_id
+from ..ids import new_keys
 from ..limits import MAX_CHANGES, MAX_LINKS, check_id
 from ..model import NewItem
-from ..records import Append, Partition
+from ..records import FORMAT, Append, Entry, Partition
 from .checks import LOG
 
 _PLAIN: Final = ("message", "json", None, None, None, ())
@@ -32,37 +33,39 @@ def make_appends(items: NewItem | Sequence[NewItem], partition: Partition, once:
         raise InvalidError(f"items must be a clew.NewItem or a sequence of them, not {type(items).__name__}")
     if len(batch) > MAX_CHANGES:
         raise InvalidError(f"{len(batch):,} items are too many for one append: at most {MAX_CHANGES:,} are allowed, so split it")
+    fresh = iter(new_keys(len(batch)))
+    now = int(time.time() * 1000)
     ids: list[str] = []
     appends: list[Append] = []
     for index, item in enumerate(batch):
         if not isinstance(item, NewItem):
             raise InvalidError(f"items[{index}] must be a NewItem, not {type(item).__name__}: wrap bytes in clew.NewItem(data)")
-        id = item.id
-        if id is None:
-            id = new_id() if once is None else _derive_id(partition, once, index)
+        id, data, created_ms = item.id, item.data, item.created_ms
+        if id is not None:
+            key = pack_id(check_id(id, "an item's id"))
+        elif once is not None:
+            id = _derive_id(partition, once, index)
+            key = pack_id(id)
         else:
-            check_id(id, "an item's id")
-        if not isinstance(item.data, bytes):
-            raise InvalidError(f"an item's data must be bytes, not {type(item.data).__name__}: use clew.NewItem.json for JSON")
+            key = next(fresh)
+        if not isinstance(data, bytes):
+            raise InvalidError(f"an item's data must be bytes, not {type(data).__name__}: use clew.NewItem.json for JSON")
         words = (item.kind, item.codec, item.author, item.parent, item.status, item.links)
-        if words != _PLAIN:
+        if created_ms is None:
+            created_ms = now
+        else:
+            _check_created(created_ms)
+        if words == _PLAIN:
+            entry = Entry(FORMAT, key, created_ms, data)
+        else:
             check_words(*words)
-        if item.created_ms is not None:
-            _check_created(item.created_ms)
-        kind, codec, author, parent, status, links = words
-        entry = make_entry(
-            id,
-            item.data,
-            kind=kind,
-            codec=codec,
-            author=author,
-            parent=parent,
-            status=status,
-            links=links,
-            created_ms=item.created_ms,
-        )
-        ids.append(id)
-        appends.append(Append(LOG, entry))
+            entry = Entry(FORMAT, key, created_ms, data, *words[:5], tuple(item.links))
+        if id is None:
+            ids.append(key.hex())
+            appends.append(Append(LOG, entry, True))
+        else:
+            ids.append(id)
+            appends.append(Append(LOG, entry))
     return ids, appends
 
 

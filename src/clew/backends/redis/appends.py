@@ -24,11 +24,11 @@ MAX_ENTRIES: Final = 100
 class AppendRequest(Request):
     """A request that others may join until it goes."""
 
-    __slots__ = ("_buckets", "_callers", "_head", "_keys", "_open", "_parts", "_shelf", "_slot", "entries")
+    __slots__ = ("_callers", "_digests", "_envelopes", "_given", "_head", "_shelf", "_slot", "entries")
 
     def __init__(
         self,
-        keys: PartitionKeys,
+        key: bytes,
         future: asyncio.Future[list[Reply]],
         deadline: float,
         script: Script,
@@ -36,66 +36,60 @@ class AppendRequest(Request):
         shelf: Shelf,
         slot: Slot,
     ) -> None:
-        super().__init__(keys.meta, b"", 1, future, deadline, script=script, durable=True)
-        self._keys = keys
-        self._buckets = keys.buckets.get(slot[1], 1)
+        super().__init__(key, b"", 1, future, deadline, script=script, durable=True)
         self._head = head
         self._shelf = shelf
         self._slot = slot
-        self._open = True
-        self._parts: list[bytes] = []
+        self._given = False
+        self._digests: list[bytes] = []
+        self._envelopes: list[bytes] = []
         self._callers: list[tuple[asyncio.Future[list[Reply]], int]] = []
         self.entries = 0
 
     def join(self, future: asyncio.Future[list[Reply]], changes: Sequence[Append]) -> None:
         """Add a caller's entries."""
-        buckets = self._buckets
-        low = 1 << buckets.bit_length() - 1
-        parts = self._parts
+        digests, envelopes = self._digests, self._envelopes
         for change in changes:
             entry = change.entry
             envelope = encode_entry(entry)
-            digest = id_digest(entry.key)
-            # The bucket, as ids.lua finds it.
-            hash_ = int.from_bytes(digest[:4])
-            at = hash_ & (2 * low - 1)
-            bucket = b"%d" % (at if at < buckets else hash_ & (low - 1))
-            parts.append(b"$6\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % (digest, len(bucket), bucket, len(envelope), envelope))
+            digests.append(id_digest(entry.key))
+            envelopes.append(b"$%d\r\n%b\r\n" % (len(envelope), envelope))
+            if not change.fresh:
+                self._given = True
         self._callers.append((future, len(changes)))
         self.entries += len(changes)
 
     def seal(self) -> bytes:
         """See Request.seal."""
-        if self._open:
-            self._open = False
-            if self._shelf.get(self._slot) is self:
-                del self._shelf[self._slot]
-            commits, buckets = b"%d" % len(self._callers), b"%d" % self._buckets
-            self.payload = b"*%d\r\n%b$%d\r\n%b\r\n$%d\r\n%b\r\n%b" % (
-                20 + 3 * self.entries,
-                self._head,
-                len(commits),
-                commits,
-                len(buckets),
-                buckets,
-                b"".join(self._parts),
-            )
+        if self._shelf.get(self._slot) is self:
+            del self._shelf[self._slot]
+        count, commits = self.entries, b"%d" % len(self._callers)
+        # What goes a second time may have arrived the first time, so even a fresh id may be there.
+        look = b"$1\r\n1\r\n" if self._given or self.attempts else b"$0\r\n\r\n"
+        words = (21 + count, self._head, len(commits), commits, look, 6 * count, b"".join(self._digests))
+        self.payload = b"".join((b"*%d\r\n%b$%d\r\n%b\r\n%b$%d\r\n%b\r\n" % words, *self._envelopes))
         return super().seal()
 
     def settle(self, replies: list[Reply]) -> None:
         """See Request.settle: each caller gets its own revision and outcomes."""
         reply = replies[-1]
-        at, ok = 4, reply[0] == b"ok"
-        if ok:
-            self._keys.buckets[self._slot[1]] = reply[3]
+        if reply[0] != b"ok":
+            for future, _ in self._callers:
+                if not future.done():
+                    future.set_result(reply)
+            return
+        _, revision, ms, first, *outcomes = reply
+        positions = outcomes or range(first, first + self.entries)
+        at = 0
         for number, (future, count) in enumerate(self._callers):
             if not future.done():
-                future.set_result([b"ok", reply[1] + number, reply[2], *reply[at : at + count]] if ok else reply)
+                future.set_result([b"ok", revision + number, ms, tuple(positions[at : at + count])])
             at += count
 
     def fail(self, error: BaseException) -> None:
         """See Request.fail."""
-        self.seal()
+        if self._shelf.get(self._slot) is self:
+            del self._shelf[self._slot]
         for future, _ in self._callers:
             if not future.done():
                 future.set_exception(error)
@@ -123,10 +117,10 @@ async def append(
     if request is None or request.entries + len(changes) > MAX_ENTRIES:
         script = client.scripts["append"]
         head = _head(keys, script, log, present, listed)
-        request = AppendRequest(keys, future, loop.time() + client.options.timeout, script, head, shelf, slot)
+        request = AppendRequest(keys.meta, future, loop.time() + client.options.timeout, script, head, shelf, slot)
         request.join(future, changes)
         shelf[slot] = request
-        await client.carry(request)
+        client.send(request)
     else:
         request.join(future, changes)
     return await future
@@ -137,10 +131,10 @@ def _head(keys: PartitionKeys, script: Script, log: str, present: bool, listed: 
     slot = (script.sha, log, present, listed)
     head = keys.heads.get(slot)
     if head is None:
-        name, list_key, ids_key = keys.log(log)
+        name, *log_keys = keys.log(log)
         listing = keys.listing if listed else keys.meta
-        words = ("EVALSHA", script.sha, 7, keys.meta, keys.docs, keys.once, keys.leases, listing, list_key, ids_key)
-        fields = (b"n:" + name, b"b:" + name, b"h:" + name, b"k:" + name)
+        words = ("EVALSHA", script.sha, 8, keys.meta, keys.docs, keys.once, keys.leases, listing, *log_keys)
+        fields = (b"n:" + name, b"b:" + name, b"h:" + name)
         packed = pack(*words, b"-1" if present else b"", keys.member if listed else b"", keys.bell, name, *fields)
         head = keys.heads[slot] = packed[packed.index(b"\r\n") + 2 :]
     return head

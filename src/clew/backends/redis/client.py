@@ -112,24 +112,18 @@ class Client:
         """
         future: asyncio.Future[list[Reply]] = self.loop.create_future()
         deadline = self.loop.time() + self.options.timeout
-        return await self.carry(
-            Request(key, payload, replies, future, deadline, script=script, repeatable=repeatable, durable=durable)
-        )
+        self.send(Request(key, payload, replies, future, deadline, script=script, repeatable=repeatable, durable=durable))
+        return await future
 
-    async def carry(self, request: Request) -> list[Reply]:
-        """Put a request on its way and return its replies.
+    def send(self, request: Request) -> None:
+        """Put a request on its way; its future gets what `call` returns or raises.
 
         Raises:
-            ClosedError: at once; else what `call` raises.
+            ClosedError: at once.
         """
         if self._closed:
             raise ClosedError("this store was closed: connect again")
-        try:
-            name = "" if self._cluster is None else self._node_name(request.key)
-        except SlotNotCoveredError as error:
-            self._failed(request, error)
-            return await request.future
-        return await self._lane(name).carry(request)
+        self._route(request)
 
     async def run(
         self,
@@ -188,8 +182,10 @@ class Client:
         try:
             await self.loop.create_future()
         finally:
-            for lane in self._lanes.values():
-                await lane.abandon()
+            # `aclose` waits for what is under way; here nobody does any more.
+            if not self._closed:
+                for lane in self._lanes.values():
+                    await lane.abandon()
 
     # -- where a request goes ---------------------------------------------------------------------------------------
 

@@ -88,7 +88,7 @@ class CommitVerbs(RedisBase):
         reply = await append(client, keys, log, changes, present=expect is not None, listed=listed)
         status = reply[0]
         if status == b"ok":
-            return Commit(reply[1], reply[2], tuple(reply[3:]))
+            return Commit(reply[1], reply[2], reply[3])
         if status in (b"gap", b"logs"):
             return None
         _refuse(partition, reply, changes, expect)

@@ -16,6 +16,17 @@ _DENIED: Final = ("NOAUTH", "WRONGPASS", "NOPERM", "ACL failure in script", "The
 _FULL: Final = ("OOM", "MISCONF")
 
 
+_KINDS: Final = {"NOSCRIPT": redis_errors.NoScriptError, "MOVED": redis_errors.MovedError, "ASK": redis_errors.AskError}
+"""The errors that say what to do next; all others are told apart by their words."""
+
+
+def make_error(said: str) -> redis_errors.ResponseError:
+    """Return the error for what the server said, as the parser found it."""
+    code, _, rest = said.partition(" ")
+    kind = _KINDS.get(code)
+    return kind(rest) if kind is not None else redis_errors.ResponseError(said)
+
+
 def is_connection_fault(error: BaseException) -> bool:
     """Tell whether the connection is at fault: what was sent may or may not have been done."""
     return isinstance(error, redis_errors.ConnectionError | redis_errors.TimeoutError | OSError) and not (

@@ -3,12 +3,13 @@
 
 | key | type | what it holds |
 |---|---|---|
-| `<ns>:{<owner>/<name>}:meta` | hash | `r` revision, `c` `u` created and updated (ms), `l` names of the logs, `n:<log>` next position, `b:<log>` position of the list's first element, `k:<log>` buckets in its ids, `h:<log>` positions after the list that a truncation left, `x` sliding time to live (ms), `d` fixed deadline (ms), `e` deadline set last (ms), `o` count of once tokens; after a drop only `g`, the tombstone |
+| `<ns>:{<owner>/<name>}:meta` | hash | `r` revision, `c` `u` created and updated (ms), `l` names of the logs, `n:<log>` next position, `b:<log>` position of the list's first element, `h:<log>` positions after the list that a truncation left, `x` sliding time to live (ms), `d` fixed deadline (ms), `e` deadline set last (ms), `o` count of once tokens; after a drop only `g`, the tombstone |
 | `<ns>:{<owner>/<name>}:docs` | hash | document key -> bytes |
 | `<ns>:{<owner>/<name>}:once` | hash | `=<token>` -> result of its commit, `#<n>` -> token, a ring of the newest 1,000 |
 | `<ns>:{<owner>/<name>}:leases` | hash | lease name -> fence, end (ms) and holder |
 | `<ns>:{<owner>/<name>}:log:<log>` | list | one envelope an entry in order of position; a removed one is the byte C0 |
-| `<ns>:{<owner>/<name>}:ids:<log>` | hash | bucket number -> packed digests of ids and their positions |
+| `<ns>:{<owner>/<name>}:ids:<log>` | hash | bucket number -> packed digests of ids and their places |
+| `<ns>:{<owner>/<name>}:new:<log>` | string | digests of the newest ids, which wait for a bucket |
 | `<ns>:{<owner>/<name>}:bell` | channel | a message for each commit that moved a log, and for a drop |
 | `<ns>:{<owner>}:threads` | zset | names scored by their newest write (microseconds) |
 
@@ -20,10 +21,13 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha1
+from typing import cast
 from urllib.parse import quote, unquote
 
 from ...limits import check_id, check_partition
 from ...records import Partition
+
+LogKeys = tuple[bytes, bytes, bytes, bytes]
 
 
 def encode_part(text: str) -> str:
@@ -39,7 +43,7 @@ def decode_part(text: str) -> str:
 class PartitionKeys:
     """The keys of one partition; they share a hash tag, so one Cluster slot holds them."""
 
-    __slots__ = ("bell", "buckets", "docs", "heads", "leases", "listing", "logs", "member", "meta", "once", "prefix")
+    __slots__ = ("bell", "docs", "heads", "leases", "listing", "logs", "member", "meta", "once", "prefix")
 
     def __init__(self, namespace: str, partition: Partition) -> None:
         check_partition(partition)
@@ -52,19 +56,17 @@ class PartitionKeys:
         self.bell = (prefix + "bell").encode()
         self.listing = listing_key(namespace, partition.owner)
         self.member = name.encode()
-        self.logs: dict[str, tuple[bytes, bytes, bytes]] = {}
-        self.buckets: dict[str, int] = {}
-        """How many buckets a log's ids were last seen to have; only a guess, which append.lua checks."""
+        self.logs: dict[str, LogKeys] = {}
         self.heads: dict[tuple[bytes, str, bool, bool], bytes] = {}
         """Packed beginnings of calls, kept by `appends.py`."""
 
-    def log(self, name: str) -> tuple[bytes, bytes, bytes]:
-        """Return a log's encoded name, its list and its ids hash."""
+    def log(self, name: str) -> LogKeys:
+        """Return a log's encoded name, its list, its ids hash and its new ids."""
         keys = self.logs.get(name)
         if keys is None:
             part = encode_part(check_id(name, "a log's name"))
-            keys = (part.encode(), f"{self.prefix}log:{part}".encode(), f"{self.prefix}ids:{part}".encode())
-            self.logs[name] = keys
+            found = (part, *(f"{self.prefix}{kind}:{part}" for kind in ("log", "ids", "new")))
+            keys = self.logs[name] = cast(LogKeys, tuple(text.encode() for text in found))
         return keys
 
 

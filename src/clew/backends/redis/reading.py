@@ -105,9 +105,9 @@ class ReadVerbs(RedisBase):
         ids = [cursor for cursor in (after, before) if isinstance(cursor, str)]
         known: dict[str, int] = {}
         if ids:
-            name, list_key, ids_key = keys.log(log)
+            name, *log_keys = keys.log(log)
             fields = [part for id in ids for part in id_fields(pack_id(check_id(id, "the cursor")))]
-            reply = await client.run("locate", [keys.meta, list_key, ids_key], [name, *fields], durable=False)
+            reply = await client.run("locate", [keys.meta, *log_keys], [name, *fields], durable=False)
             if reply[0] == b"gone":
                 raise GoneError(f"{partition.name!r} has been deleted")
             known = dict(zip(ids, reply[1:], strict=True))
@@ -133,7 +133,7 @@ class _Window:
 
     def __init__(self, keys: PartitionKeys, log: str, low: int, high: int, newest_first: bool, size: int) -> None:
         self._meta = keys.meta
-        self._name, self._list, _ = keys.log(log)
+        self._name, self._list, *_ = keys.log(log)
         self._low, self._high, self._newest_first, self._size = low, high, newest_first, size
         self._base: int | None = None
         self._asked = 0

@@ -1,7 +1,7 @@
 """Group commit for one server: what is asked while a trip is under way goes out together in the next.
 
-A lane owns a few connections. A lone request travels in its caller's own task, all others in a task of the lane; either way
-a caller's cancellation never tears what was sent.
+A lane owns a few connections, each of which makes one trip at a time. A request is answered through its future alone, so a
+caller's cancellation never tears what was sent.
 A request that fails with its connection is handed back to its owner, who decides whether it may be sent again.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ import hiredis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from .links import Link
 from .scripts import Script
 
 MAX_LINKS: Final = 3
@@ -52,7 +53,6 @@ class Request:
         "lead",
         "loads",
         "payload",
-        "received",
         "repeatable",
         "replies",
         "script",
@@ -96,8 +96,6 @@ class Request:
         self.attempts = 0
         self.loads = 0
         self.sent = False
-        self.received: list[Reply] = []
-        """What has come so far."""
         self.lead = b""
         """One command to go before the others just this time: to load the script, or to follow a slot on its move."""
 
@@ -118,195 +116,188 @@ class Lane:
         failed: Callable[[Request, BaseException], None],
         confirm: Confirmation | None = None,
     ) -> None:
+        self.failed = failed
+        self.confirm = confirm
+        self.loop = asyncio.get_running_loop()
         self._connect = connect
-        self._failed = failed
-        self._confirm = confirm
         self._queue: deque[Request] = deque()
-        self._free: list[AbstractConnection] = []
+        self._free: list[Link] = []
+        self._links: set[Link] = set()
         self._under_way = 0
+        self._gathering = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._quiet = asyncio.Event()
-        self._closing = False
-
-    async def carry(self, request: Request) -> list[Reply]:
-        """Send a request and return its replies: at once, by the caller's own task, where nothing is under way."""
-        if self._under_way or self._queue or not self._free:
-            self.submit(request)
-            return await request.future
-        connection = self._free.pop()
-        self._under_way += 1
-        loop = asyncio.get_running_loop()
-        trip = Trip(connection, [request], self._confirm)
-        try:
-            await trip.go(loop, self._failed, self.submit)
-        except asyncio.CancelledError:
-            # The caller leaves; what it sent is still answered, and the answer must be taken off the connection.
-            request.future.cancel()
-            self._start(self._finish(trip, loop))
-            raise
-        self._release(connection)
-        return await request.future
 
     def submit(self, request: Request) -> None:
-        """Put a request in the next trip."""
+        """Send a request: at once where nothing is under way, else with all that is asked in this turn of the event loop."""
         self._queue.append(request)
-        if self._under_way < MAX_LINKS:
-            self._under_way += 1
-            self._start(self._drive(self._free.pop() if self._free else self._connect()))
+        if self._free and not self._under_way:
+            self._start()
+        elif not self._gathering:
+            self._gathering = True
+            self.loop.call_soon(self._start)
+
+    def done(self, link: Link | None) -> None:
+        """Take a connection back after its trip; None where it broke."""
+        self._under_way -= 1
+        if link is not None:
+            self._free.append(link)
+        if self._queue:
+            if not self._gathering:
+                self._gathering = True
+                self.loop.call_soon(self._start)
+        elif not self._under_way:
+            self._quiet.set()
+
+    def lost(self, link: Link) -> None:
+        """Forget a connection that has closed."""
+        self._links.discard(link)
+        if link in self._free:
+            self._free.remove(link)
 
     async def aclose(self) -> None:
         """Let what was asked come back, then close the connections."""
-        self._closing = True
-        while self._under_way:
+        while self._under_way or self._queue:
             self._quiet.clear()
             await self._quiet.wait()
         await self.abandon()
 
     async def abandon(self) -> None:
-        """Close the connections that rest: at the end, or since the event loop is ending."""
-        while self._free:
+        """Close the connections: at the end, or since the event loop is ending."""
+        for task in self._tasks:
+            task.cancel()
+        for link in list(self._links):
             # A peer that does not say goodbye in time (TLS has one) is left all the same.
             with suppress(RedisError, OSError):
-                await self._free.pop().disconnect()
+                await link.aclose()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work, name="clew-redis-trip")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _drive(self, connection: AbstractConnection) -> None:
-        """Make trips over one connection until nothing is asked any more."""
-        loop = asyncio.get_running_loop()
-        try:
-            while self._queue:
-                batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_TRIP))]
-                await Trip(connection, batch, self._confirm).go(loop, self._failed, self.submit)
-        except BaseException:
-            # The loop is ending: there is nobody left to wait for the server.
-            await connection.disconnect(nowait=True)
-            while self._queue:
-                self._queue.popleft().fail(asyncio.CancelledError())
-            raise
-        finally:
-            self._release(connection)
-
-    async def _finish(self, trip: Trip, loop: asyncio.AbstractEventLoop) -> None:
-        """Read what a cancelled caller left unread."""
-        try:
-            await trip.go(loop, self._failed, self.submit)
-        except BaseException:
-            await trip.connection.disconnect(nowait=True)
-            raise
-        finally:
-            self._release(trip.connection)
-
-    def _release(self, connection: AbstractConnection) -> None:
-        self._under_way -= 1
-        self._free.append(connection)
-        if self._queue and not self._closing:
+    def _start(self) -> None:
+        self._gathering = False
+        queue = self._queue
+        while queue and self._under_way < MAX_LINKS:
+            batch = [queue.popleft() for _ in range(min(len(queue), MAX_TRIP))]
             self._under_way += 1
-            self._start(self._drive(self._free.pop()))
-        elif not self._under_way:
-            self._quiet.set()
+            if self._free:
+                self._depart(self._free.pop(), batch)
+            else:
+                task = self.loop.create_task(self._open(batch), name="clew-redis-link")
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    def _depart(self, link: Link, batch: list[Request]) -> None:
+        now = self.loop.time()
+        if any([request.deadline <= now for request in batch]):
+            for request in batch:
+                if request.deadline <= now:
+                    self.failed(request, TimeoutError("no answer in time"))
+            batch = [request for request in batch if request.deadline > now]
+            if not batch:
+                self.done(link)
+                return
+        link.go(Trip(self, link, batch))
+
+    async def _open(self, batch: list[Request]) -> None:
+        """Open a connection for a trip that waits."""
+        try:
+            async with asyncio.timeout_at(min(request.deadline for request in batch)):
+                link = await Link.open(self._connect(), self.lost)
+        except asyncio.CancelledError:
+            # The loop is ending: there is nobody left to wait for the server.
+            self._under_way -= 1
+            for request in (*batch, *self._queue):
+                request.fail(asyncio.CancelledError())
+            self._queue.clear()
+            raise
+        except Exception as error:
+            # Whatever it was, `failed` knows which kinds to try again.
+            for request in batch:
+                self.failed(request, error)
+            self.done(None)
+        else:
+            self._links.add(link)
+            self._depart(link, batch)
 
 
 class Trip:
-    """Some requests on their way over one connection; `go` may be called again after a cancellation, to read the rest."""
+    """Some requests on their way over one connection."""
 
-    __slots__ = ("_answers", "_batch", "_confirm", "_sent", "_settled", "connection")
+    __slots__ = ("_answers", "_at", "_batch", "_confirm", "_lane", "_link", "_received", "deadline")
 
-    def __init__(self, connection: AbstractConnection, batch: list[Request], confirm: Confirmation | None) -> None:
-        self.connection = connection
+    def __init__(self, lane: Lane, link: Link, batch: list[Request]) -> None:
+        self._lane = lane
+        self._link = link
         self._batch = batch
-        self._confirm = confirm if confirm and any(request.durable for request in batch) else None
+        self._confirm = lane.confirm if lane.confirm and any(request.durable for request in batch) else None
         self._answers: list[list[Reply]] = []
-        self._sent = False
-        self._settled = 0
+        self._received: list[Reply] = []
+        self._at = 0
+        self.deadline = batch[0].deadline if len(batch) == 1 else min([request.deadline for request in batch])
 
-    async def go(
-        self, loop: asyncio.AbstractEventLoop, failed: Callable[[Request, BaseException], None], again: Callable[[Request], None]
-    ) -> None:
-        """Send the requests, read every reply, and give each one what came."""
-        if not self._sent:
-            now = loop.time()
-            late = [request for request in self._batch if request.deadline <= now]
-            if late:
-                self._batch = [request for request in self._batch if request.deadline > now]
-                for request in late:
-                    failed(request, TimeoutError("no answer in time"))
-                if not self._batch:
-                    return
-        try:
-            async with asyncio.timeout_at(min([request.deadline for request in self._batch])):
-                if not self._sent:
-                    await self._send()
-                await self._receive(failed, again)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            # Any failure in the middle of a trip leaves replies unread: only a new connection is sure to be in step.
-            await self.connection.disconnect(nowait=True)
-            for request in self._batch[self._settled :]:
-                failed(request, error)
-
-    async def _send(self) -> None:
-        connection = self.connection
-        if not connection.is_connected:
-            await connection.connect()  # type: ignore[no-untyped-call]
-        payload = b"".join([request.seal() for request in self._batch])
-        if self._confirm:
-            payload += self._confirm[0]
-        for request in self._batch:
+    def seal(self) -> bytes:
+        """Return all that goes over the wire."""
+        batch = self._batch
+        for request in batch:
             request.sent = True
-            request.received = []
-        self._sent = True
-        await connection.send_packed_command(payload, check_health=False)
+        payload = batch[0].seal() if len(batch) == 1 else b"".join([request.seal() for request in batch])
+        return payload + self._confirm[0] if self._confirm else payload
 
-    async def _receive(self, failed: Callable[[Request, BaseException], None], again: Callable[[Request], None]) -> None:
-        connection, batch, answers = self.connection, self._batch, self._answers
-        for request in batch[len(answers) :]:
-            while len(request.received) < request.replies + bool(request.lead):
-                request.received.append(await _read(connection))
-            refused = bool(request.lead) and isinstance(request.received[0], ResponseError)
-            replies = request.received[1:] if request.lead and not refused else request.received
-            request.lead, request.received = b"", []
-            answers.append(replies)
-            if self._confirm is None:
-                self._settled += 1
-                _settle(request, replies, failed, again)
+    def take(self, reply: Reply) -> bool:
+        """Give the next reply to whom it belongs; tell whether it was the last one."""
+        batch, at = self._batch, self._at
+        if at == len(batch):
+            self._conclude(reply)
+            return True
+        request = batch[at]
+        lead = request.lead
+        if request.replies == 1 and not lead:
+            replies = [reply]
+        else:
+            received = self._received
+            received.append(reply)
+            if len(received) < request.replies + bool(lead):
+                return False
+            self._received = []
+            replies = received[1:] if lead and not isinstance(received[0], ResponseError) else received
+            request.lead = b""
+        self._at = at + 1
         if self._confirm is not None:
-            refusal = self._confirm[1](await _read(connection))
-            for request, replies in zip(batch, answers, strict=True):
-                self._settled += 1
-                if refusal is not None and request.durable and first_error(replies) is None:
-                    request.fail(refusal)
-                else:
-                    _settle(request, replies, failed, again)
+            self._answers.append(replies)
+            return False
+        self._settle(request, replies)
+        if self._at < len(batch):
+            return False
+        self._lane.done(self._link)
+        return True
 
+    def fail(self, error: BaseException) -> None:
+        """Hand back all that has no answer yet: the connection broke."""
+        for request in self._batch if self._confirm is not None else self._batch[self._at :]:
+            request.lead = b""
+            self._lane.failed(request, error)
+        self._lane.done(None)
 
-def _settle(
-    request: Request,
-    replies: list[Reply],
-    failed: Callable[[Request, BaseException], None],
-    again: Callable[[Request], None],
-) -> None:
-    error = first_error(replies)
-    if error is None:
-        request.settle(replies)
-    elif isinstance(error, NoScriptError) and request.script is not None and request.loads < MAX_LOADS:
-        request.loads += 1
-        # Flushed, or a server that took over: load it and ask again, in one trip.
-        request.lead = pack("SCRIPT", "LOAD", request.script.source)
-        again(request)
-    else:
-        failed(request, error)
+    def _conclude(self, reply: Reply) -> None:
+        """Answer everyone, now that it is known whether the writes are confirmed."""
+        assert self._confirm is not None
+        refusal = self._confirm[1](reply)
+        for request, replies in zip(self._batch, self._answers, strict=True):
+            if refusal is not None and request.durable and first_error(replies) is None:
+                request.fail(refusal)
+            else:
+                self._settle(request, replies)
+        self._lane.done(self._link)
 
-
-async def _read(connection: AbstractConnection) -> Reply:
-    try:
-        return await connection.read_response(disconnect_on_error=False)
-    except ResponseError as error:
-        return error
+    def _settle(self, request: Request, replies: list[Reply]) -> None:
+        error = first_error(replies)
+        if error is None:
+            request.settle(replies)
+        elif isinstance(error, NoScriptError) and request.script is not None and request.loads < MAX_LOADS:
+            request.loads += 1
+            # Flushed, or a server that took over: load it and ask again, in one trip.
+            request.lead = pack("SCRIPT", "LOAD", request.script.source)
+            self._lane.submit(request)
+        else:
+            self._lane.failed(request, error)
 
 
 def first_error(replies: Sequence[Reply]) -> ResponseError | None:

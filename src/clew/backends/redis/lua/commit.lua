@@ -1,7 +1,7 @@
 -- commit(partition, expect, once, listed, changes): apply every change, or none.
 --
 -- KEYS  1 meta hash, 2 docs hash, 3 once hash, 4 leases hash, 5 listing zset ('' outside: then meta again),
---       then for each log: its list of envelopes, its ids hash
+--       then for each log: its list of envelopes, its ids hash, its new ids
 -- ARGV  1 expect ('' none, -1 present), 2 once token or '', 3 name in the listing or '', 4 channel, 5 count of logs,
 --       the logs' names, then the changes, each a verb and its fields:
 --         put key data when | del key when          when: 'any', 'none', or '=' and the bytes
@@ -21,7 +21,7 @@ local names, fields = {}, {'g', 'r', 'x', 'd', 'l'}
 for i = 1, count do
     local name = ARGV[5 + i]
     names[i] = name
-    for _, field in ipairs({'n:', 'b:', 'h:', 'k:'}) do fields[#fields + 1] = field .. name end
+    for _, field in ipairs({'n:', 'b:', 'h:'}) do fields[#fields + 1] = field .. name end
 end
 local head = redis.call('HMGET', meta, unpack(fields))
 if head[1] then return {'gone'} end
@@ -48,9 +48,9 @@ if head[3] or head[4] then
 end
 local logs = {}
 for i = 1, count do
-    logs[i] = {name = names[i], list = KEYS[4 + 2 * i], ids = KEYS[5 + 2 * i],
-        next = tonumber(head[2 + 4 * i] or 1), base = tonumber(head[3 + 4 * i] or 1),
-        gap = tonumber(head[4 + 4 * i] or 0), count = tonumber(head[5 + 4 * i] or 1)}
+    local log = make_log(KEYS[3 + 3 * i], KEYS[4 + 3 * i], KEYS[5 + 3 * i], head[3 + 3 * i], head[4 + 3 * i])
+    log.name, log.gap = names[i], tonumber(head[5 + 3 * i] or 0)
+    logs[i] = log
 end
 
 -- First every condition, then every write: a refused commit has written nothing.
@@ -111,10 +111,10 @@ for i = 1, count do
     local log = logs[i]
     if log.touched then
         set[#set + 1], set[#set + 2] = 'n:' .. log.name, log.next
-        set[#set + 1], set[#set + 2] = 'k:' .. log.name, log.count
+        if log.wait and log.wait ~= log.stored then redis.call('SET', log.new, log.wait) end
         if log.trimmed then set[#set + 1], set[#set + 2] = 'b:' .. log.name, log.base end
         if log.gapped then set[#set + 1], set[#set + 2] = 'h:' .. log.name, log.gap end
-        if not head[2 + 4 * i] then names_now = names_now == '' and log.name or names_now .. ' ' .. log.name end
+        if not head[3 + 3 * i] then names_now = names_now == '' and log.name or names_now .. ' ' .. log.name end
         redis.call('PUBLISH', ARGV[4], log.name)
     end
 end

@@ -1,6 +1,6 @@
 -- drop(partition, tombstone): delete the partition and leave a tombstone.
 --
--- KEYS  1 meta, 2 docs, 3 once, 4 leases, 5 listing ('' outside: then meta again), then list and ids of each log
+-- KEYS  1 meta, 2 docs, 3 once, 4 leases, 5 listing ('' outside: then meta again), then list, ids and new ids of each log
 -- ARGV  1 tombstone in milliseconds (0: none), 2 name in the listing, 3 channel, 4.. the logs' names
 -- Returns {'ok', 1 or 0}, {'gone'}, or {'logs', names} where the partition has a log that was not passed.
 local meta = KEYS[1]

@@ -1,6 +1,6 @@
 -- expire(partition, ttl, kind): let the whole partition vanish, or stay.
 --
--- KEYS  1 meta, 2 docs, 3 once, 4 leases, then list and ids of each log
+-- KEYS  1 meta, 2 docs, 3 once, 4 leases, then list, ids and new ids of each log
 -- ARGV  1 milliseconds, or '' to keep it; 2 'fixed' or 'sliding'; 3.. the logs' names
 -- Returns {'ok', 1 or 0}, {'gone'}, or {'logs', names} where the partition has a log that was not passed.
 local meta = KEYS[1]

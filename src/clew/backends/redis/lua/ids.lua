@@ -1,26 +1,16 @@
 -- Shared by the scripts that look entries up by id; taken in by `--include ids`. Not a script of its own.
 --
--- ids:<log> is a hash of buckets: bucket number -> packed records of 10 bytes, 6 of the id's digest and its position.
--- It grows by linear hashing, a bucket at a time, so that a record costs about 17 bytes at any length where a plain hash
--- field costs 60 to 70. Buckets are small, since Lua copies each one it touches. A hit is proved against the envelope's own id, since digests may meet.
-local LOAD = 12
-local RECORD = 10
+-- A digest is 6 bytes of an id's hash, and only hints: a hit is proved against the envelope's own id. The digests of the newest
+-- positions wait in a string, new:<log>, in order and up to the last position given, so that an append adds 6 bytes an
+-- entry. When WAIT of them wait they are filed in ids:<log>, a hash: each SEGMENT of positions has SHARES buckets of its own,
+-- which hold packed records of 8 bytes, a digest and a place in the segment. Nothing is ever dealt out again, a record
+-- costs about 10 bytes where a plain hash field costs 60 to 70, and a lookup reads one bucket of each segment.
+local RECORD = 8
+local DIGEST = 6
+local WAIT = 256
+local SEGMENT = 4096
+local SHARES = 64
 local HOLE = '\192'
-
-local function power_below(n)
-    local p = 1
-    while p * 2 <= n do p = p * 2 end
-    return p
-end
-
-local function bucket_of(digest, count)
-    if count == 1 then return 0 end
-    local hash = struct.unpack('>I4', digest)
-    local low = power_below(count)
-    local at = hash % (low * 2)
-    if at >= count then at = hash % low end
-    return at
-end
 
 -- The packed MessagePack form of the id in an envelope, which starts at its third byte; nil where there is none.
 local function key_of(envelope)
@@ -30,58 +20,98 @@ local function key_of(envelope)
     return nil
 end
 
--- Where the bucket's record of this id points, and whether the entry is live; nil where there is none.
--- key: the id's packed MessagePack form, as it stands in the envelope. fresh: envelopes still to be pushed, from position first.
-local function find_in(packed, list, base, digest, key, first, fresh)
-    local removed
-    local from = 1
+-- A log as the functions here take it: next is the position to give next, base that of the list's first element.
+local function make_log(list, ids, new, next, base)
+    return {list = list, ids = ids, new = new, next = tonumber(next or 1), base = tonumber(base or 1)}
+end
+
+-- The digests that wait, and with them the position of the first.
+local function waiting(log)
+    if not log.wait then
+        log.wait = redis.call('GET', log.new) or ''
+        log.stored = log.wait
+        log.waits_from = log.next - #log.wait / DIGEST
+    end
+    return log.wait
+end
+
+-- Whether the entry at a position has this id: true, or HOLE where an entry was removed, or nil.
+-- key: the id's packed MessagePack form, as it stands in the envelope.
+local function prove(log, position, key)
+    local envelope
+    if log.fresh and position >= log.first then envelope = log.fresh[position - log.first + 1]
+    elseif position >= log.base then envelope = redis.call('LINDEX', log.list, position - log.base) end
+    if envelope == HOLE then return HOLE end
+    if envelope and string.sub(envelope, 3, 2 + #key) == key then return true end
+    return nil
+end
+
+-- Where this id points, and whether the entry is live; nil where it is not known. Of several removed ones the newest.
+local function find(log, digest, key)
+    local wait, removed, from = waiting(log), nil, 1
     while true do
-        local at = string.find(packed, digest, from, true)
-        if not at then return removed, false end
-        if (at - 1) % RECORD == 0 then
-            local position = struct.unpack('>I4', packed, at + 6)
-            local envelope
-            if first and position >= first then envelope = fresh[position - first + 1]
-            elseif position >= base then envelope = redis.call('LINDEX', list, position - base) end
-            if envelope == HOLE then removed = position
-            elseif envelope and string.sub(envelope, 3, 2 + #key) == key then return position, true end
+        local at = string.find(wait, digest, from, true)
+        if not at then break end
+        if (at - 1) % DIGEST == 0 then
+            local position = log.waits_from + (at - 1) / DIGEST
+            local proof = prove(log, position, key)
+            if proof == true then return position, true end
+            if proof then removed = position end
         end
         from = at + 1
     end
-end
-
--- The bucket without the record of this id at this position.
-local function without(packed, digest, position)
-    local record = digest .. struct.pack('>I4', position)
-    local at = string.find(packed, record, 1, true)
-    while at and (at - 1) % RECORD ~= 0 do at = string.find(packed, record, at + 1, true) end
-    if not at then return packed end
-    return string.sub(packed, 1, at - 1) .. string.sub(packed, at + RECORD)
-end
-
-local function find(log, digest, key)
-    local packed = redis.call('HGET', log.ids, bucket_of(digest, log.count))
-    if not packed then return nil, false end
-    return find_in(packed, log.list, log.base, digest, key)
-end
-
--- Deal one bucket's records out again, over one bucket more.
-local function split(log)
-    local source = log.count - power_below(log.count)
-    local packed = redis.call('HGET', log.ids, source)
-    log.count = log.count + 1
-    if not packed then return end
-    local stay, move = {}, {}
-    for at = 1, #packed, RECORD do
-        local record = string.sub(packed, at, at + RECORD - 1)
-        local target = bucket_of(record, log.count) == source and stay or move
-        target[#target + 1] = record
+    if log.waits_from == 1 then return removed, false end
+    local share, fields = struct.unpack('>I4', digest) % SHARES, {}
+    for segment = math.floor(log.base / SEGMENT), math.floor((log.waits_from - 1) / SEGMENT) do
+        fields[#fields + 1] = segment * SHARES + share
     end
-    if #move == 0 then return end
-    redis.call('HSET', log.ids, log.count - 1, table.concat(move))
-    if #stay == 0 then redis.call('HDEL', log.ids, source) else redis.call('HSET', log.ids, source, table.concat(stay)) end
+    local newest
+    for start = 1, #fields, 1000 do
+        local buckets = redis.call('HMGET', log.ids, unpack(fields, start, math.min(start + 999, #fields)))
+        for i = 1, #buckets do
+            local bucket = buckets[i]
+            from = 1
+            while bucket do
+                local at = string.find(bucket, digest, from, true)
+                if not at then break end
+                if (at - 1) % RECORD == 0 then
+                    local position = (fields[start + i - 1] - share) / SHARES * SEGMENT + struct.unpack('>I2', bucket, at + DIGEST)
+                    local proof = prove(log, position, key)
+                    if proof == true then return position, true end
+                    if proof then newest = position end
+                end
+                from = at + 1
+            end
+        end
+    end
+    return removed or newest, false
 end
 
-local function grow(log)
-    while log.count * LOAD < log.next do split(log) end
+-- File what waits.
+local function settle(log)
+    local wait, position = waiting(log), log.waits_from
+    if wait == '' then return end
+    local added, fields, different = {}, {}, 0
+    for at = 1, #wait, DIGEST do
+        local digest, place = string.sub(wait, at, at + 5), position % SEGMENT
+        local bucket = (position - place) / SEGMENT * SHARES + struct.unpack('>I4', digest) % SHARES
+        local records = added[bucket]
+        if not records then
+            records = ''
+            different = different + 1
+            fields[different] = bucket
+        end
+        added[bucket] = records .. digest .. struct.pack('>I2', place)
+        position = position + 1
+    end
+    local stored = redis.call('HMGET', log.ids, unpack(fields))
+    local writes = {}
+    for i = 1, different do
+        local bucket = fields[i]
+        writes[2 * i - 1] = bucket
+        writes[2 * i] = (stored[i] or '') .. added[bucket]
+    end
+    redis.call('HSET', log.ids, unpack(writes))
+    redis.call('DEL', log.new)
+    log.wait, log.stored, log.waits_from = '', '', log.next
 end

@@ -1,11 +1,20 @@
 -- What a commit writes once every condition holds; taken in by commit.lua. Not a script of its own.
 local ONCE = 1000
 
+local function without(packed, record)
+    local at = string.find(packed, record, 1, true)
+    while at and (at - 1) % RECORD ~= 0 do at = string.find(packed, record, at + 1, true) end
+    if not at then return packed end
+    return string.sub(packed, 1, at - 1) .. string.sub(packed, at + RECORD)
+end
+
+-- Once nothing waits.
 local function forget(log, digest, position)
-    local bucket = bucket_of(digest, log.count)
+    local place = position % SEGMENT
+    local bucket = (position - place) / SEGMENT * SHARES + struct.unpack('>I4', digest) % SHARES
     local packed = redis.call('HGET', log.ids, bucket)
     if not packed then return end
-    packed = without(packed, digest, position)
+    packed = without(packed, digest .. struct.pack('>I2', place))
     if packed == '' then redis.call('HDEL', log.ids, bucket) else redis.call('HSET', log.ids, bucket, packed) end
 end
 
@@ -53,14 +62,12 @@ function apply.add(step)
     local log, digest, key, envelope = step[2], step[3], step[4], step[5]
     local position, live = find(log, digest, key)
     if live then return -position end
-    if position then forget(log, digest, position) end
     if log.gap > 0 then fill_gap(log) end
     local mine = log.next
-    local bucket = bucket_of(digest, log.count)
-    redis.call('HSET', log.ids, bucket, (redis.call('HGET', log.ids, bucket) or '') .. digest .. struct.pack('>I4', mine))
+    log.wait = log.wait .. digest
     redis.call('RPUSH', log.list, envelope)
     log.next, log.touched = mine + 1, true
-    grow(log)
+    if #log.wait >= WAIT * DIGEST then settle(log) end
     return mine
 end
 
@@ -76,6 +83,7 @@ function apply.rem(step)
 end
 
 local function drop_range(log, first, last)
+    settle(log)
     local gone = 0
     for from = first, last, 500 do
         local envelopes = redis.call('LRANGE', log.list, from, math.min(from + 499, last))
