@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from clew import errors, limits, settings
+from clew.assistant import models
 from clew.backend import Expiry, Leasing, Listing
 from clew.backends.redis import keys, options
 from clew.backends.sqlite import address
-from clew.cli import exits, models
+from clew.cli import exits
 from clew.codec import make_entry
 from clew.ids import new_id
 from clew.records import Append, Change, Partition, PutDocument

@@ -124,6 +124,7 @@ def test_the_wheel_holds_all_of_the_package_and_nothing_else(wheel: Path) -> Non
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     source = TOP / "src"
     wanted = {path.relative_to(source).as_posix() for path in (source / "clew").rglob("*") if path.is_file()}
+    wanted |= {f"clew/assistant/{path.relative_to(TOP).as_posix()}" for path in (TOP / "docs").rglob("*") if path.is_file()}
     assert names == {name for name in wanted if "__pycache__" not in name}
 
 

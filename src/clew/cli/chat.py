@@ -10,6 +10,7 @@ from urllib.parse import unquote
 
 from rich.text import Text
 
+from ..assistant.models import Model, open_model
 from ..errors import ClewError, NotFoundError
 from ..ids import new_thread_id
 from ..model import Item, Ref
@@ -17,7 +18,6 @@ from ..settings import mask_url
 from ..store import Store, connect
 from .asking import ask
 from .conversation import Conversation, ModelError
-from .models import Model, open_model
 from .screen import age, clean, err, item_json, item_text, note, out, say, table, write_json
 
 MENU = """

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from typing import Any
 
+from ..assistant.models import Model
+from ..assistant.room import fit_into
 from ..errors import ClewError, GoneError, MissingExtraError, NotFoundError, UnavailableError
 from ..limits import MAX_PAGE
 from ..model import Item, Ref
 from ..store import Store
-from .models import Model
 from .screen import item_text
 
 ASSISTANT = "assistant"
@@ -50,7 +51,7 @@ class Conversation:
             name=ASSISTANT,
             context_providers=[self._provider],
             default_options=options,
-            middleware=[] if model.room is None else [_fit_into(model.room)],
+            middleware=[] if model.room is None else [fit_into(model.room)],
         )
         self._session = self._agent.create_session(session_id=ref.id)
         self._said: Counter[tuple[str, str]] = Counter()
@@ -140,33 +141,3 @@ class Conversation:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [""])[0][:200]
-
-
-def _fit_into(room: int) -> Any:
-    """Return a middleware that sends only the newest messages that fit, the instructions and the newest one always.
-
-    Args:
-        room: in a cautious measure of tokens: two ASCII characters or one byte of other UTF-8 count as one.
-    """
-    from agent_framework import ChatContext, Message, chat_middleware
-
-    def size(message: Message) -> int:
-        text = message.text or ""
-        plain = sum(letter.isascii() for letter in text)
-        return 8 + plain // 2 + len(text.encode(errors="replace")) - plain
-
-    async def fit(context: ChatContext, call_next: Callable[[], Awaitable[None]]) -> None:
-        messages = list(context.messages)
-        first = [message for message in messages[:1] if message.role == "system"]
-        rest = messages[len(first) :]
-        left = room - sum(map(size, first))
-        start = len(rest)
-        while start and (start == len(rest) or left >= size(rest[start - 1])):
-            start -= 1
-            left -= size(rest[start])
-        while start < len(rest) - 1 and rest[start].role != "user":
-            start += 1
-        context.messages = [*first, *rest[start:]]
-        await call_next()
-
-    return chat_middleware(fit)

@@ -55,7 +55,7 @@ class LocalModel:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "clew.cli.local_model",
+            "clew.assistant.local_model",
             str(weights),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
@@ -70,8 +70,16 @@ class LocalModel:
                         return cls(process, line.decode().split()[1])
         except TimeoutError:
             process.kill()
+        except BaseException:
+            process.kill()
+            await process.wait()
+            raise
         await process.wait()
         raise UnavailableError("the local model did not start: set OPENAI_API_KEY, or OPENAI_BASE_URL, to use another one")
+
+    def is_running(self) -> bool:
+        """Tell whether its process is still there."""
+        return self._process.returncode is None
 
     async def aclose(self) -> None:
         """Stop it."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import InvalidError, MissingExtraError
 from ..settings import mask_url
+
+if TYPE_CHECKING:
+    from openai import AsyncOpenAI
 
 INSTRUCTIONS: Final = "You are a helpful assistant. Answer briefly."
 LOCAL_INSTRUCTIONS: Final = (
@@ -30,17 +33,35 @@ class Model:
 
     Attributes:
         label: its name, for people.
-        client: an Agent Framework chat client.
+        name: its name, for the API.
+        client: an Agent Framework chat client; `api` is the one of OpenAI's that it works with.
         options: what to send with each request.
         instructions: the system prompt.
-        room: how much to send at most, so that it fits the model, in tokens; None for all of the history.
+        room: how much to send at most, so that it fits the model, in tokens (`room.measure`); None for all of the history.
+        calls_tools: whether it can be trusted to call tools.
+        is_running: whether it can still answer. A model that runs elsewhere is not asked.
     """
 
     label: str
+    name: str
     client: Any
     options: Mapping[str, Any]
     instructions: str = INSTRUCTIONS
     room: int | None = None
+    calls_tools: bool = True
+    is_running: Callable[[], bool] = lambda: True
+
+    @property
+    def api(self) -> AsyncOpenAI:
+        """OpenAI's own client, with the address and the access of this model."""
+        api: AsyncOpenAI = self.client.client
+        return api
+
+
+def names_a_model(env: Mapping[str, str]) -> bool:
+    """Tell whether the environment names a model elsewhere, and so not the local one."""
+    named = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "AOAI_ENDPOINT", "AOAI_DEPLOYMENT")
+    return env.get("CLEW_MODEL") != "local" and any(name in env for name in named)
 
 
 def read_environment() -> dict[str, str]:
@@ -61,21 +82,10 @@ async def open_model(stack: AsyncExitStack) -> Model:
     """
     env = read_environment()
     client_type = _client_type()
-    if env.get("CLEW_MODEL") != "local":
+    if names_a_model(env):
         if "OPENAI_API_KEY" in env or "OPENAI_BASE_URL" in env:
-            name = (
-                env.get("OPENAI_CHAT_COMPLETION_MODEL")
-                or env.get("OPENAI_CHAT_MODEL")
-                or env.get("OPENAI_MODEL")
-                or DEFAULT_OPENAI
-            )
-            base_url = env.get("OPENAI_BASE_URL")
-            client = client_type(name, api_key=env.get("OPENAI_API_KEY", "none"), base_url=base_url)
-            place = mask_url(base_url) if base_url else "OpenAI"
-            return Model(f"{name} ({place})", client, {"store": False} if base_url is None else {})
-        endpoint, deployment = env.get("AOAI_ENDPOINT"), env.get("AOAI_DEPLOYMENT")
-        if endpoint or deployment:
-            return _azure(client_type, env, endpoint, deployment)
+            return _openai(client_type, env)
+        return _azure(client_type, env)
     from .local_model import NAME, LocalModel, is_installed
 
     if not is_installed():
@@ -85,18 +95,35 @@ async def open_model(stack: AsyncExitStack) -> Model:
     client = client_type(NAME, api_key="none", base_url=local.url)
     # Short and always the same: a small model rambles, and a script wants one answer.
     return Model(
-        f"{NAME} (local, llama.cpp)", client, {"temperature": 0.0, "max_tokens": LOCAL_ANSWER}, LOCAL_INSTRUCTIONS, LOCAL_ROOM
+        f"{NAME} (local, llama.cpp)",
+        NAME,
+        client,
+        {"temperature": 0.0, "max_tokens": LOCAL_ANSWER},
+        LOCAL_INSTRUCTIONS,
+        LOCAL_ROOM,
+        calls_tools=False,
+        is_running=local.is_running,
     )
 
 
-def _azure(client_type: Any, env: Mapping[str, str], endpoint: str | None, deployment: str | None) -> Model:
+def _openai(client_type: Any, env: Mapping[str, str]) -> Model:
+    names = ("OPENAI_CHAT_COMPLETION_MODEL", "OPENAI_CHAT_MODEL", "OPENAI_MODEL")
+    name = next((env[each] for each in names if each in env), DEFAULT_OPENAI)
+    base_url = env.get("OPENAI_BASE_URL")
+    client = client_type(name, api_key=env.get("OPENAI_API_KEY", "none"), base_url=base_url)
+    place = mask_url(base_url) if base_url else "OpenAI"
+    return Model(f"{name} ({place})", name, client, {"store": False} if base_url is None else {})
+
+
+def _azure(client_type: Any, env: Mapping[str, str]) -> Model:
+    endpoint, deployment = env.get("AOAI_ENDPOINT"), env.get("AOAI_DEPLOYMENT")
     if not endpoint or not deployment:
         raise InvalidError("Azure needs both AOAI_ENDPOINT and AOAI_DEPLOYMENT: set the one that is missing")
     key = env.get("AOAI_API_KEY") or env.get("AZURE_OPENAI_API_KEY")
     version = env.get("AZURE_OPENAI_API_VERSION")
     access = {"api_key": key} if key is not None else {"credential": _azure_identity()}
     client = client_type(deployment, azure_endpoint=endpoint, api_version=version, **access)
-    return Model(f"{deployment} (Azure, {mask_url(endpoint)})", client, {})
+    return Model(f"{deployment} (Azure, {mask_url(endpoint)})", deployment, client, {})
 
 
 def _azure_identity() -> Any:
