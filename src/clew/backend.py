@@ -204,8 +204,8 @@ class Running(Protocol):
     async def append_events(self, partition: Partition, run: Run, events: Sequence[RunEvent]) -> None:
         """Add the events, all or none, and keep the log for `retention.open_ms` more; then tell whoever follows.
 
-        They have `run.epoch`, and dense seqs that go on from the producer's last. Events that are there already, with the
-        same kind and data, are a repeated call: success. The lease is neither looked at nor renewed.
+        They have `run.epoch`, and dense seqs that go on from the producer's last. A repeated call has the very same events: where
+        all are there, with the same kinds and data, it succeeds. The lease is neither looked at nor renewed.
 
         Raises:
             FencedError: the log has moved past these ids, or has its terminal event: stop at once.
@@ -288,15 +288,15 @@ class Running(Protocol):
     async def read_events(self, partition: Partition, run: str, *, after: EventId | None = None, limit: int = 100) -> EventPage:
         """Return the events after a cursor (from the oldest that is kept for None), in order.
 
-        Where the log of a run that has ended is gone, its terminal event alone is the log. What was trimmed is left out:
-        the caller sees it by `RunEvent.before`.
+        Where the log of a run that has ended is gone, its terminal event alone is the log; that of an open one is empty. What was
+        trimmed is left out: the caller sees it by `RunEvent.before`.
 
         Args:
             after: an event's id, or one that was trimmed; it need not be in the log.
             limit: from 1 to `run_limits.MAX_EVENTS_AT_ONCE`.
 
         Raises:
-            UnknownCursorError: the cursor is greater than the newest id of the log.
+            UnknownCursorError: the cursor is greater than the newest id of the log (where the log is there, or the run has ended).
         """
         ...
 

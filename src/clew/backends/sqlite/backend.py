@@ -1,4 +1,4 @@
-"""The SQLite backend: the seven verbs and the four powers, each checked here and worked out in a thread.
+"""The SQLite backend: the seven verbs and the powers, each checked here and worked out in a thread.
 
 One store may be used from several event loops, and one file by several processes.
 """
@@ -31,6 +31,7 @@ from .engine import Engine
 from .following import NumberedPage, follow
 from .gathering import PlainAppend
 from .globs import Glob
+from .run_verbs import RunVerbs
 from .unit import Clock, Work, read_clock
 
 _END_OF_TIME: Final = 1 << 62
@@ -38,8 +39,8 @@ _Keys: TypeAlias = list[str]
 """Named here: inside the class, `list` is a verb."""
 
 
-class SqliteBackend:
-    """Implements Backend, Listing, Leasing, Expiry, Values, Describing on a SQLite file, or in memory. Made by `open_backend`."""
+class SqliteBackend(RunVerbs):
+    """Implements Backend and every power of `clew.backend` on a SQLite file, or in memory. Made by `open_backend`."""
 
     def __init__(self, address: Address, *, clock: Clock = read_clock) -> None:
         """Nothing is opened yet.

@@ -10,6 +10,7 @@ import msgspec
 from ...errors import ConflictError, GoneError, NotFoundError
 from ...limits import ONCE_REMEMBERED
 from ...records import PRESENT, Commit, ExpiryKind, Partition
+from . import run_writing
 from .changes import AppendRun, Step
 from .desk import Desk
 from .heads import Head, find_head
@@ -94,6 +95,7 @@ def drop(unit: Unit, partition: Partition, tombstone_ms: int) -> bool:
         if purge_debris(unit.db, ROWS_AT_ONCE) >= ROWS_AT_ONCE:
             unit.left_debris = True
     unit.db.execute("DELETE FROM lease WHERE owner = ? AND partition = ?", partition)
+    run_writing.drop(unit, partition)
     if was_there:
         if tombstone_ms:
             unit.db.execute(_NEW_TOMBSTONE, (*partition, now_us, now_us, now_us // 1000 + tombstone_ms))

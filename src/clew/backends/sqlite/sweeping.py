@@ -1,4 +1,4 @@
-"""Taking away what is gone: the rows of dropped and expired partitions, of values and leases that ran out.
+"""Taking away what is gone: the rows of dropped and expired partitions, of values, leases and runs that ran out.
 
 All of it is invisible long before; this only gives the space back, a little at a time, so that no writer waits for it.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 import sqlite3
 import time
 from typing import Final
+
+from .run_sweeping import expire_runs, purge_run_debris
 
 EVERY_S: Final = 60.0
 ROWS_AT_ONCE: Final = 500
@@ -41,6 +43,8 @@ class Sweeper:
         db.execute("BEGIN IMMEDIATE")
         gone = _expire(db, now_ms)
         gone += purge_debris(db, max(ROWS_AT_ONCE - gone, 1))
+        expire_runs(db, now_ms, ROWS_AT_ONCE)
+        purge_run_debris(db, max(ROWS_AT_ONCE - gone, 1))
         db.execute("COMMIT")
         self.due = time.monotonic() + BREATH_S
 
@@ -96,7 +100,9 @@ def _delete_some(db: sqlite3.Connection, table: str, key: str, where: str, value
 def _is_dirty(db: sqlite3.Connection, now_ms: int) -> bool:
     row = db.execute(
         "SELECT EXISTS (SELECT 1 FROM debris) OR EXISTS (SELECT 1 FROM partition WHERE expires_ms <= ?1)"
-        " OR EXISTS (SELECT 1 FROM value WHERE expires_ms <= ?1) OR EXISTS (SELECT 1 FROM lease WHERE expires_ms <= ?1)",
+        " OR EXISTS (SELECT 1 FROM value WHERE expires_ms <= ?1) OR EXISTS (SELECT 1 FROM lease WHERE expires_ms <= ?1)"
+        " OR EXISTS (SELECT 1 FROM run_debris) OR EXISTS (SELECT 1 FROM run WHERE has_log AND log_ms <= ?1)"
+        " OR EXISTS (SELECT 1 FROM run WHERE record_ms <= ?1)",
         (now_ms,),
     ).fetchone()
     return bool(row[0])

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TypeAlias, TypeVar
 
-from ...records import Partition
 from .memo import Memo
+from .watching import Topic
 
 Clock: TypeAlias = Callable[[], int]
 """Returns microseconds since 1970. It may step back; nothing that must grow relies on it alone."""
@@ -29,8 +29,8 @@ class Unit:
         self.memo = memo
         """What is known of the file without a look at it. Only for work that writes."""
         self._clock = clock
-        self.touched: list[Partition] = []
-        """The partitions whose followers are to look again."""
+        self.touched: list[Topic] = []
+        """The partitions and runs whose followers are to look again."""
         self.left_debris = False
         """Whether rows were left that the sweeper is to purge."""
 

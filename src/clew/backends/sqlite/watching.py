@@ -1,4 +1,4 @@
-"""Who waits for news of which partition, and how they are told.
+"""Who waits for news of which partition or run, and how they are told.
 
 The writer tells them after its commits; for the commits of other processes it looks at the file every few hundredths of a
 second, once for all followers, and only while there are any.
@@ -10,13 +10,22 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, TypeAlias
 
 from ...records import Partition
 
 SHORTEST_S: Final = 0.02
 LONGEST_S: Final = 0.05
 """The time between two looks at the file: it grows from the one to the other while nothing comes."""
+
+
+Topic: TypeAlias = Partition | tuple[Partition, str]
+"""What there may be news of: a partition, or one of its runs."""
+
+
+def run_topic(partition: Partition, run: str) -> Topic:
+    """Return the topic of a run."""
+    return partition, run
 
 
 class Ear:
@@ -34,7 +43,7 @@ class Watch:
         """`nudge` wakes the thread that looks at the file."""
         self._nudge = nudge
         self._lock = threading.Lock()
-        self._ears: dict[Partition, set[Ear]] = {}
+        self._ears: dict[Topic, set[Ear]] = {}
         self._rest_s = SHORTEST_S
 
     @property
@@ -43,32 +52,32 @@ class Watch:
         return bool(self._ears)
 
     @contextlib.contextmanager
-    def listen(self, partition: Partition) -> Iterator[Ear]:
-        """Give an ear for this partition, for as long as the block lasts."""
+    def listen(self, topic: Topic) -> Iterator[Ear]:
+        """Give an ear for this topic, for as long as the block lasts."""
         ear = Ear()
         with self._lock:
             first = not self._ears
-            self._ears.setdefault(partition, set()).add(ear)
+            self._ears.setdefault(topic, set()).add(ear)
         if first:
             self._nudge()
         try:
             yield ear
         finally:
             with self._lock:
-                ears = self._ears[partition]
+                ears = self._ears[topic]
                 ears.discard(ear)
                 if not ears:
-                    del self._ears[partition]
+                    del self._ears[topic]
 
     def rest(self, *, moved: bool) -> float:
         """Return the seconds until the next look, given whether this one found the file moved."""
         self._rest_s = SHORTEST_S if moved else min(self._rest_s * 1.1, LONGEST_S)
         return self._rest_s
 
-    def wake(self, partitions: Iterable[Partition]) -> None:
+    def wake(self, topics: Iterable[Topic]) -> None:
         """Ring whoever follows one of these."""
         with self._lock:
-            ears = {ear for partition in partitions for ear in self._ears.get(partition, ())}
+            ears = {ear for topic in topics for ear in self._ears.get(topic, ())}
         _ring(ears)
 
     def wake_all(self) -> None:

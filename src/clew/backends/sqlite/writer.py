@@ -12,7 +12,6 @@ import time
 from collections.abc import Sequence
 from typing import Final
 
-from ...records import Partition
 from .address import Address
 from .connection import open_writer
 from .faults import explain, is_busy, translate
@@ -21,7 +20,7 @@ from .jobs import AnyJob, Job, JobQueue, hand_back
 from .memo import Memo
 from .sweeping import Sweeper
 from .unit import Clock, Unit
-from .watching import LONGEST_S, Watch
+from .watching import LONGEST_S, Topic, Watch
 
 log = logging.getLogger("clew.sqlite")
 MOST_AT_ONCE: Final = 512
@@ -95,7 +94,7 @@ class Writer:
         finally:
             hand_back(batch)
 
-    def _write(self, db: sqlite3.Connection, batch: Sequence[AnyJob]) -> list[Partition]:
+    def _write(self, db: sqlite3.Connection, batch: Sequence[AnyJob]) -> list[Topic]:
         """Commit the batch together, or where that fails, each of it alone; return what was touched."""
         try:
             try:
@@ -105,7 +104,7 @@ class Writer:
         except (sqlite3.Error, _TornError) as e:
             if len(batch) == 1 or (isinstance(e, sqlite3.Error) and is_busy(e)):
                 return self._fail(batch, e)
-        touched: list[Partition] = []
+        touched: list[Topic] = []
         for job in batch:
             try:
                 touched += self._transact(db, (job,), gather=False)
@@ -113,7 +112,7 @@ class Writer:
                 self._fail((job,), e)
         return touched
 
-    def _transact(self, db: sqlite3.Connection, batch: Sequence[AnyJob], *, gather: bool) -> list[Partition]:
+    def _transact(self, db: sqlite3.Connection, batch: Sequence[AnyJob], *, gather: bool) -> list[Topic]:
         unit = Unit(db, self._clock, self._memo)
         db.execute("BEGIN IMMEDIATE")
         try:
@@ -146,7 +145,7 @@ class Writer:
                 raise _TornError from e
             job.error = e
 
-    def _fail(self, batch: Sequence[AnyJob], error: sqlite3.Error | _TornError) -> list[Partition]:
+    def _fail(self, batch: Sequence[AnyJob], error: sqlite3.Error | _TornError) -> list[Topic]:
         for job in batch:
             job.result = None
             job.error = explain(error, self._address) if isinstance(error, sqlite3.Error) else error.__cause__
@@ -154,7 +153,7 @@ class Writer:
 
     # -- between batches ----------------------------------------------------------------------------------------------
 
-    def _wake(self, touched: Sequence[Partition]) -> None:
+    def _wake(self, touched: Sequence[Topic]) -> None:
         if touched and self.watch.is_watched:
             self.watch.wake(touched)
 
