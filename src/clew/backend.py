@@ -296,7 +296,7 @@ class Running(Protocol):
             limit: from 1 to `run_limits.MAX_EVENTS_AT_ONCE`.
 
         Raises:
-            UnknownCursorError: the cursor is greater than the newest id of the log (where the log is there, or the run has ended).
+            UnknownCursorError: the cursor is greater than the newest id of the log, which is there or whose run has ended.
         """
         ...
 

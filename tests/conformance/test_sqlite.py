@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clew.conformance import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, ValuesSuite
+from clew.conformance import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -33,3 +33,7 @@ class TestExpiry(ExpirySuite):
 
 class TestValues(ValuesSuite):
     """Plain values."""
+
+
+class TestRuns(RunsSuite):
+    """Runs."""

@@ -31,6 +31,10 @@ pytest.register_assert_rewrite(
             "once",
             "reading",
             "removing",
+            "run_events",
+            "run_leases",
+            "run_records",
+            "run_support",
             "support",
             "tenants",
             "unreadable",
@@ -40,6 +44,6 @@ pytest.register_assert_rewrite(
 )
 
 from .report import Report, run  # noqa: E402
-from .suites import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, ValuesSuite  # noqa: E402
+from .suites import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite  # noqa: E402
 
-__all__ = ["BackendSuite", "ExpirySuite", "LeasingSuite", "ListingSuite", "Report", "ValuesSuite", "run"]
+__all__ = ["BackendSuite", "ExpirySuite", "LeasingSuite", "ListingSuite", "Report", "RunsSuite", "ValuesSuite", "run"]

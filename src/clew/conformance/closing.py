@@ -7,9 +7,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from ..backend import Backend, Expiry, Leasing, Listing, Values
+from ..backend import Backend, Expiry, Leasing, Listing, Running, Values
 from ..errors import ClosedError
 from ..records import Commit, Lease, Partition, PutDocument
+from ..runs import EventId, Retention, Run, RunEvent
+from .run_support import take as take_events
 from .support import LOG, Suite, add, take
 
 
@@ -69,6 +71,8 @@ def _calls_of_powers(backend: Backend, partition: Partition) -> list[Callable[[]
     if isinstance(backend, Expiry):
         expiry = backend
         calls.append(lambda: expiry.expire(partition, 1000))
+    if isinstance(backend, Running):
+        calls += _calls_of_runs(backend, partition)
     if isinstance(backend, Values):
         values = backend
         calls.append(lambda: values.get_value("key"))
@@ -76,3 +80,22 @@ def _calls_of_powers(backend: Backend, partition: Partition) -> list[Callable[[]
         calls.append(lambda: values.value_ttl("key"))
         calls.append(lambda: values.scan_values("key"))
     return calls
+
+
+def _calls_of_runs(running: Running, partition: Partition) -> list[Callable[[], Awaitable[object]]]:
+    run = Run("run", 1, "open", 1, "holder", 1, False, 1, Retention())
+    at = EventId(1, 1)
+    return [
+        lambda: running.start_run(partition, "run", "holder", lease_ms=1000, takes_turn=False, retention=Retention()),
+        lambda: running.append_events(partition, run, [RunEvent(at)]),
+        lambda: running.end_run(partition, run, RunEvent(at, "done")),
+        lambda: running.renew_run(partition, run, lease_ms=1000),
+        lambda: running.claim_run(partition, "run", "holder", lease_ms=1000),
+        lambda: running.interrupt_run(partition, "run"),
+        lambda: running.cancel_run(partition, "run"),
+        lambda: running.await_stop(partition, run),
+        lambda: running.find_run(partition, "run"),
+        lambda: running.list_runs(partition),
+        lambda: running.read_events(partition, "run"),
+        lambda: take_events(running.follow_events(partition, "run"), 1),
+    ]

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from ..backend import Backend, Expiry, Leasing, Listing, Values
+from ..backend import Backend, Expiry, Leasing, Listing, Running, Values
 from ..schemes import open_backend
-from .suites import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, ValuesSuite
+from .suites import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite
 
 
 @pytest_asyncio.fixture
@@ -57,3 +57,10 @@ class TestValues(ValuesSuite):
     """Plain values."""
 
     power = Values
+
+
+@pytest.mark.usefixtures("_needs")
+class TestRuns(RunsSuite):
+    """Runs."""
+
+    power = Running

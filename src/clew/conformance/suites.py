@@ -15,14 +15,21 @@ from .listing import ListingSuite
 from .once import Once
 from .reading import Reading
 from .removing import Removing
+from .run_events import RunEvents
+from .run_leases import RunLeases
+from .run_records import RunRecords
 from .tenants import Tenants
 from .unreadable import Unreadable
 from .values import ValuesSuite
 
-__all__ = ["BackendSuite", "ExpirySuite", "LeasingSuite", "ListingSuite", "ValuesSuite"]
+__all__ = ["BackendSuite", "ExpirySuite", "LeasingSuite", "ListingSuite", "RunsSuite", "ValuesSuite"]
 
 
 class BackendSuite(
     Commits, Documents, Entries, Removing, Reading, Once, Concurrency, Following, Dropping, Tenants, Unreadable, Closing
 ):
     """What every backend has to do."""
+
+
+class RunsSuite(RunRecords, RunLeases, RunEvents):
+    """What a backend with runs has to do."""
