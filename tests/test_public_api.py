@@ -52,13 +52,14 @@ PUBLIC = [
 ]
 VERBS = {
     clew.Store: ["aclose", "routes", "values"],
-    clew.store.Threads: ["create", "delete", "expire", "get", "list", "update"],
+    clew.store.Threads: ["create", "delete", "expire", "get", "list", "made", "put", "update"],
     clew.store.Items: [
         "append",
         "follow",
         "fork",
         "get",
         "page",
+        "put",
         "remove",
         "replace",
         "set_status",

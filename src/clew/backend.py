@@ -15,10 +15,10 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from .limits import TOMBSTONE_MS
-from .records import ANY, Any_, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
+from .records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
 from .runs import EventId, EventPage, Retention, Run, RunEvent
 
-__all__ = ["Backend", "Describing", "Expiry", "Leasing", "Listing", "Running", "Values"]
+__all__ = ["Backend", "Cataloguing", "Describing", "Expiry", "Leasing", "Listing", "Running", "Values"]
 
 
 @runtime_checkable
@@ -84,8 +84,10 @@ class Backend(Protocol):
         """Return the partition's revision, 0 where it does not exist."""
         ...
 
-    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS) -> bool:
+    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None) -> bool:
         """Delete the partition, all that is in it, and its line in the listing; tell whether it was there.
+
+        Where it has the document `unless`, nothing is deleted, and ConflictError is raised.
 
         For `tombstone_ms` (0 for none) every other verb raises GoneError, so that a late write cannot bring it back.
         """
@@ -104,6 +106,27 @@ class Listing(Protocol):
         """Return at most `limit` lines, those after `before` in the listing's order; dangling lines are left out.
 
         One that is written while the caller pages moves to the top; no other is missed or doubled for it.
+        """
+        ...
+
+
+@runtime_checkable
+class Cataloguing(Protocol):
+    """The partitions of an owner that were committed with `listed`, with their documents, in the order they were made.
+
+    One that was not listed at first may stand where it was listed first.
+    """
+
+    async def catalogue(self, owner: str, *, limit: int = 20, after: str | None = None, newest_first: bool = True) -> Catalogue:
+        """Return the partitions that follow `after`, the name of one that is there or whose tombstone stands.
+
+        Args:
+            limit: from 1 to `limits.MAX_PAGE`.
+            after: a name; None for the end to start from.
+            newest_first: which end to start from, and the order.
+
+        Raises:
+            UnknownCursorError: the owner has no such partition.
         """
         ...
 

@@ -53,6 +53,7 @@ class Thread:
         id: unique for the owner.
         title: for people; None where nobody gave one.
         metadata: JSON values by field; each field is merged by itself.
+        notes: what an integration keeps beside: JSON values by name, `integration/field`. A fork has none of them.
         created_at, updated_at: by the store's clock, UTC.
         expires_at: when it vanishes, None where it stays.
         revision: grows by one with every write; pass it as `expect`.
@@ -70,10 +71,10 @@ class Thread:
     expires_at: datetime | None = None
     forked_from: tuple[str, str | None] | None = None
     unreadable: str | None = None
+    notes: Mapping[str, JSON] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class NewItem:
+class NewItem(msgspec.Struct, frozen=True):
     """An item to append.
 
     Attributes:
@@ -109,8 +110,7 @@ class NewItem:
         return cls(msgspec.json.encode(value), **attributes)
 
 
-@dataclass(frozen=True, slots=True)
-class Appended:
+class Appended(msgspec.Struct, frozen=True):
     """What an append did: an id and a position for each item, in the order given.
 
     Attributes:

@@ -195,6 +195,13 @@ class Listed:
     updated_us: int
 
 
+class Catalogue(NamedTuple):
+    """Partitions of an owner by name, each with its documents, in the order asked, and whether more follow in that order."""
+
+    partitions: list[tuple[str, Snapshot]]
+    has_more: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Lease:
     """A claim on a name in a partition, until `expires_ms` by the store's clock.

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
 
-from .backend import Backend, Expiry, Leasing, Listing, Values
+from .backend import Backend, Cataloguing, Expiry, Leasing, Listing, Values
 from .backends.sqlite import SqliteBackend
 from .backends.sqlite.address import parse_address
 from .limits import TOMBSTONE_MS
-from .records import ANY, Any_, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
+from .records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
 from .store import Store
 
 __all__ = ["Call", "FixedClock", "Recorder", "WholeBackend", "memory_store"]
@@ -59,7 +59,7 @@ async def memory_store(*, clock: FixedClock | None = None) -> AsyncGenerator[Sto
         yield store
 
 
-class WholeBackend(Backend, Listing, Leasing, Expiry, Values, Protocol):
+class WholeBackend(Backend, Listing, Cataloguing, Leasing, Expiry, Values, Protocol):
     """A backend with every optional power, as those of clew are."""
 
 
@@ -126,9 +126,9 @@ class Recorder:
         """See Backend.revision."""
         return await self._note("revision", partition).revision(partition)
 
-    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS) -> bool:
+    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None) -> bool:
         """See Backend.drop."""
-        return await self._note("drop", partition).drop(partition, tombstone_ms=tombstone_ms)
+        return await self._note("drop", partition).drop(partition, tombstone_ms=tombstone_ms, unless=unless)
 
     async def aclose(self) -> None:
         """See Backend.aclose."""
@@ -139,6 +139,10 @@ class Recorder:
     async def list(self, owner: str, *, limit: int = 20, before: Listed | None = None) -> Sequence[Listed]:
         """See Listing.list."""
         return await self._note("list", owner).list(owner, limit=limit, before=before)
+
+    async def catalogue(self, owner: str, *, limit: int = 20, after: str | None = None, newest_first: bool = True) -> Catalogue:
+        """See Cataloguing.catalogue."""
+        return await self._note("catalogue", owner).catalogue(owner, limit=limit, after=after, newest_first=newest_first)
 
     async def claim(self, partition: Partition, name: str, holder: str, *, ttl_ms: int) -> Lease | None:
         """See Leasing.claim."""

@@ -48,9 +48,9 @@ class Bare:
         """See Backend.revision."""
         return await self._inner.revision(partition)
 
-    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS) -> bool:
+    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None) -> bool:
         """See Backend.drop."""
-        return await self._inner.drop(partition, tombstone_ms=tombstone_ms)
+        return await self._inner.drop(partition, tombstone_ms=tombstone_ms, unless=unless)
 
     async def aclose(self) -> None:
         """See Backend.aclose."""

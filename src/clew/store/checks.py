@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from ..backend import Backend, Expiry, Listing, Values
+from ..backend import Backend, Cataloguing, Expiry, Listing, Values
 from ..errors import ConflictError, InvalidError, NotFoundError, UnsupportedError
 from ..limits import MAX_TTL_MS, check_data, check_json, check_partition
 from ..model import JSON, ThreadKey
@@ -47,6 +47,13 @@ def need_listing(backend: Backend) -> Listing:
     if isinstance(backend, Listing):
         return backend
     raise UnsupportedError("this store keeps no list of threads: use another one, or keep the threads' ids yourself")
+
+
+def need_cataloguing(backend: Backend) -> Cataloguing:
+    """Return the backend as one that knows the order in which threads were made, or raise UnsupportedError."""
+    if isinstance(backend, Cataloguing):
+        return backend
+    raise UnsupportedError("this store does not know the order in which threads were made: use another one, or threads.list")
 
 
 def need_expiry(backend: Backend) -> Expiry:

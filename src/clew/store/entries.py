@@ -9,7 +9,7 @@ from typing import Final
 
 from ..codec import pack_id
 from ..errors import InvalidError
-from ..ids import new_keys
+from ..ids import new_key
 from ..limits import MAX_CHANGES, MAX_LINKS, check_id
 from ..model import NewItem
 from ..records import FORMAT, Append, Entry, Partition
@@ -33,7 +33,6 @@ def make_appends(items: NewItem | Sequence[NewItem], partition: Partition, once:
         raise InvalidError(f"items must be a clew.NewItem or a sequence of them, not {type(items).__name__}")
     if len(batch) > MAX_CHANGES:
         raise InvalidError(f"{len(batch):,} items are too many for one append: at most {MAX_CHANGES:,} are allowed, so split it")
-    fresh = iter(new_keys(len(batch)))
     now = int(time.time() * 1000)
     ids: list[str] = []
     appends: list[Append] = []
@@ -47,7 +46,7 @@ def make_appends(items: NewItem | Sequence[NewItem], partition: Partition, once:
             id = _derive_id(partition, once, index)
             key = pack_id(id)
         else:
-            key = next(fresh)
+            key = new_key()
         if not isinstance(data, bytes):
             raise InvalidError(f"an item's data must be bytes, not {type(data).__name__}: use clew.NewItem.json for JSON")
         words = (item.kind, item.codec, item.author, item.parent, item.status, item.links)

@@ -1,6 +1,6 @@
-"""A thread's header and its documents: `thread`, `title`, and one for each field of its metadata.
+"""A thread's header and its documents: `thread`, `title`, and one for each field of its metadata and each note.
 
-Fields are documents of their own, so that two writers of two fields never undo each other.
+Fields and notes are documents of their own, so that two writers of two of them never undo each other.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ FORMAT: Final = 1
 """The version of the header this code writes, and the newest it reads."""
 TITLE: Final = "title"
 META: Final = "meta/"
+NOTE: Final = "note/"
 
 
 class Header(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -48,16 +49,25 @@ def put_title(title: str | None) -> PutDocument:
 
 def put_metadata(metadata: Mapping[str, JSON]) -> list[PutDocument]:
     """Return the changes that set each field, and delete those that are None. InvalidError for a bad one."""
-    check_object(metadata, "metadata")
-    if len(metadata) > MAX_FIELDS:
-        raise InvalidError(f"metadata has {len(metadata):,} fields: at most {MAX_FIELDS} are written at once")
+    return _put_fields(META, metadata, "metadata", "metadata field")
+
+
+def put_notes(notes: Mapping[str, JSON]) -> list[PutDocument]:
+    """Return the changes that set each note, and delete those that are None. InvalidError for a bad one."""
+    return _put_fields(NOTE, notes, "notes", "note")
+
+
+def _put_fields(prefix: str, fields: Mapping[str, JSON], what: str, each: str) -> list[PutDocument]:
+    check_object(fields, what)
+    if len(fields) > MAX_FIELDS:
+        raise InvalidError(f"{what} has {len(fields):,} fields: at most {MAX_FIELDS} are written at once")
     changes = []
-    for field, value in metadata.items():
-        key = META + check_id(field, "a metadata field's name", most=MAX_ID_BYTES - len(META))
-        data = None if value is None else encode_json(value, f"the metadata field {field!r}")
+    for field, value in fields.items():
+        key = prefix + check_id(field, f"a {each}'s name", most=MAX_ID_BYTES - len(prefix))
+        data = None if value is None else encode_json(value, f"the {each} {field!r}")
         if data is not None and len(data) > MAX_FIELD_BYTES:
             raise InvalidError(
-                f"the metadata field {field!r} has {len(data):,} bytes of JSON: at most {MAX_FIELD_BYTES:,} are allowed; "
+                f"the {each} {field!r} has {len(data):,} bytes of JSON: at most {MAX_FIELD_BYTES:,} are allowed; "
                 "append an item for more"
             )
         changes.append(PutDocument(key, data))
@@ -82,13 +92,17 @@ def make_thread(partition: Partition, snapshot: Snapshot) -> Thread | None:
     try:
         header = _decode_header(documents[THREAD])
         title = msgspec.json.decode(documents[TITLE], type=str) if TITLE in documents else None
-        metadata = {key.removeprefix(META): msgspec.json.decode(data) for key, data in documents.items() if key.startswith(META)}
+        metadata, notes = _fields(documents, META), _fields(documents, NOTE)
     except msgspec.DecodeError as e:
         raise UnreadableError(f"the header of the thread {partition.name!r} cannot be read: {e}") from e
     if header.format > FORMAT:
         newer = f"format {header.format}, newer than {FORMAT}"
         raise UnreadableError(f"the thread {partition.name!r} has {newer}: upgrade clew to read it")
-    return replace(bare, title=title, metadata=metadata, forked_from=header.forked_from)
+    return replace(bare, title=title, metadata=metadata, notes=notes, forked_from=header.forked_from)
+
+
+def _fields(documents: Mapping[str, bytes], prefix: str) -> dict[str, JSON]:
+    return {key.removeprefix(prefix): msgspec.json.decode(data) for key, data in documents.items() if key.startswith(prefix)}
 
 
 def make_bare(partition: Partition, snapshot: Snapshot, unreadable: str | None = None) -> Thread:

@@ -20,6 +20,7 @@ from .appending import append, commit
 from .checks import LOG, UNSET, Unset, no_thread, partition_of
 from .entries import check_words
 from .following import follow
+from .putting import put
 from .threads import has_thread
 from .trimming import check_keep, safe_cut
 
@@ -125,6 +126,24 @@ class Items:
         except ConflictError as e:
             actual = await finding.get_item(self._backend, partition, id)
             raise ConflictError(f"the item {id!r} was changed: read it again", expected=expect, actual=actual) from e
+
+    async def put(
+        self, thread: ThreadKey, item: NewItem, *, expect: Item | None = None, notes: Mapping[str, JSON] | None = None
+    ) -> Item:
+        """Append an item, or put it in the place of the one that was read, in one commit; return it as it is then.
+
+        Args:
+            item: what is to be there; its id is made where none is given, its time stays where none is given.
+            expect: the item with this id as it was read; None for one that is not there.
+            notes: the thread's notes to set in the same commit (see `threads.put`).
+
+        Raises:
+            ConflictError: what is there is not `expect`. `actual` is the item that is there, None where it was removed;
+                the item was not written.
+            NotFoundError, GoneError: there is no such thread.
+            UnreadableError: `expect` cannot be decoded, so it is not overwritten.
+        """
+        return await put(self._backend, partition_of(thread), item, expect=expect, notes=notes)
 
     async def set_status(self, thread: ThreadKey, id: str, status: str | None, *, expect: str | None) -> Item:
         """Change an item's status from the one expected, or not at all, and return the item.

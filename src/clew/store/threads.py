@@ -13,8 +13,20 @@ from ..ids import new_thread_id
 from ..limits import MAX_PAGE, check_id, check_limit
 from ..model import JSON, Page, Ref, Thread, ThreadKey
 from ..records import PRESENT, Change, Listed, Partition, PutDocument, Snapshot
-from .checks import THREAD, UNSET, Unset, check_expect, conflict_of, need_expiry, need_listing, no_thread, partition_of, ttl_ms_of
-from .headers import make_bare, make_thread, put_header, put_metadata, put_title
+from .checks import (
+    THREAD,
+    UNSET,
+    Unset,
+    check_expect,
+    conflict_of,
+    need_cataloguing,
+    need_expiry,
+    need_listing,
+    no_thread,
+    partition_of,
+    ttl_ms_of,
+)
+from .headers import NOTE, make_bare, make_thread, put_header, put_metadata, put_notes, put_title
 
 _NEWEST_US: Final = 1 << 62
 
@@ -119,6 +131,8 @@ class Threads:
     ) -> Thread:
         """Set the title, some fields of the metadata, or both, in one commit, and return the thread.
 
+        It is `put` and `get`. Use `put` where the thread need not come back.
+
         Args:
             title: the new one; None deletes it.
             metadata: the fields to set; None deletes a field; the others stay as they are.
@@ -160,23 +174,89 @@ class Threads:
         if not await expiry.expire(partition, ttl_ms, kind="sliding" if sliding else "fixed"):
             raise no_thread(partition)
 
-    async def delete(self, thread: ThreadKey) -> bool:
+    async def put(
+        self,
+        thread: ThreadKey,
+        *,
+        title: str | Unset | None = UNSET,
+        metadata: Mapping[str, JSON] | None = None,
+        notes: Mapping[str, JSON] | None = None,
+        create: bool = False,
+    ) -> None:
+        """Set the title, some fields of the metadata and some notes in one commit, and read nothing back.
+
+        Args:
+            title, metadata: as in `update`; nothing given is a write that changes nothing.
+            notes: the notes to set; None deletes a note; the others stay as they are.
+            create: make the thread where there is none; that it is new is taken to be the common case.
+
+        Raises:
+            NotFoundError: there is no such thread, and `create` is False.
+            GoneError: it was deleted.
+            InvalidError: a bad title, field or note.
+        """
+        partition = partition_of(thread)
+        changes: list[Change] = [] if isinstance(title, Unset) else [put_title(title)]
+        changes += () if metadata is None else put_metadata(metadata)
+        changes += () if notes is None else put_notes(notes)
+        if create:
+            given = [change for change in changes if isinstance(change, PutDocument) and change.data is not None]
+            try:
+                await self._backend.commit(partition, [put_header(), *given], expect=0, listed=True)
+                return
+            except ConflictError:
+                # It is there already, and takes what is given.
+                pass
+        await self._backend.commit(partition, changes, expect=PRESENT, listed=True)
+
+    async def made(self, owner: str, *, limit: int = 20, after: str | None = None, newest_first: bool = True) -> Page[Thread]:
+        """Return an owner's threads in the order they were made, each with its header, in one call.
+
+        Nothing moves when a thread is written. A thread whose header cannot be read says so, and hides no other.
+
+        Args:
+            limit: from 1 to `limits.MAX_PAGE`.
+            after: a thread's id, as a page's `cursor`; it may have been deleted within the week of its tombstone.
+            newest_first: which end to start from, and the order.
+
+        Raises:
+            UnknownCursorError: the owner has no such thread.
+            UnsupportedError: the store does not know the order.
+        """
+        catalogue = await need_cataloguing(self._backend).catalogue(owner, limit=limit, after=after, newest_first=newest_first)
+        found = [_thread_or_bare(Partition(owner, name), snapshot) for name, snapshot in catalogue.partitions]
+        last = catalogue.partitions[-1][0] if catalogue.partitions else None
+        return Page([thread for thread in found if thread is not None], catalogue.has_more, last)
+
+    async def delete(self, thread: ThreadKey, *, unless_note: str | None = None) -> bool:
         """Delete a thread and all that is in it; tell whether it was there.
 
         For a week its tombstone answers every other verb with GoneError, so that a late write cannot bring it back.
+
+        Args:
+            unless_note: a note's name, as it stands for something elsewhere that has to go first.
+
+        Raises:
+            ConflictError: the thread has this note; nothing was deleted.
         """
-        return await self._backend.drop(partition_of(thread))
+        if unless_note is None:
+            return await self._backend.drop(partition_of(thread))
+        return await self._backend.drop(partition_of(thread), unless=NOTE + check_id(unless_note, "a note's name"))
 
     async def _fetch_listed(self, partition: Partition) -> Thread | None:
         try:
             snapshot = await self._backend.fetch(partition)
         except GoneError:
             return None
-        try:
-            return make_thread(partition, snapshot)
-        except UnreadableError as e:
-            # One that is damaged does not hide the others.
-            return make_bare(partition, snapshot, str(e))
+        return _thread_or_bare(partition, snapshot)
+
+
+def _thread_or_bare(partition: Partition, snapshot: Snapshot) -> Thread | None:
+    try:
+        return make_thread(partition, snapshot)
+    except UnreadableError as e:
+        # One that is damaged does not hide the others.
+        return make_bare(partition, snapshot, str(e))
 
 
 def make_header(title: str | None, metadata: Mapping[str, JSON] | None) -> list[PutDocument]:

@@ -22,9 +22,9 @@ from ...limits import (
     check_partition,
     check_ttl,
 )
-from ...records import ANY, Any_, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
+from ...records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
 from . import commit as writing
-from . import describing, leases, reading, values
+from . import cataloguing, describing, leases, reading, values
 from .address import Address
 from .changes import AppendRun, make_steps
 from .engine import Engine
@@ -133,12 +133,14 @@ class SqliteBackend(RunVerbs):
         check_partition(partition)
         return await self._engine.read(lambda unit: reading.read_revision(unit, partition))
 
-    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS) -> bool:
+    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None) -> bool:
         """See Backend.drop."""
         check_partition(partition)
+        if unless is not None:
+            check_id(unless, "a document's key")
         if tombstone_ms != 0:
             check_ttl(tombstone_ms)
-        return await self._engine.write(lambda unit: writing.drop(unit, partition, tombstone_ms))
+        return await self._engine.write(lambda unit: writing.drop(unit, partition, tombstone_ms, unless))
 
     async def aclose(self) -> None:
         """See Backend.aclose."""
@@ -155,6 +157,16 @@ class SqliteBackend(RunVerbs):
             if not 0 <= before.updated_us < _END_OF_TIME:
                 raise InvalidError("this line is of no listing: pass one that `list` returned")
         return await self._engine.read(lambda unit: reading.list_partitions(unit, owner, limit, before))
+
+    # -- Cataloguing --------------------------------------------------------------------------------------------------
+
+    async def catalogue(self, owner: str, *, limit: int = 20, after: str | None = None, newest_first: bool = True) -> Catalogue:
+        """See Cataloguing.catalogue."""
+        check_id(owner, "the owner")
+        check_limit(limit)
+        if after is not None:
+            check_id(after, "the cursor")
+        return await self._engine.read(lambda unit: cataloguing.read_catalogue(unit, owner, limit, after, newest_first))
 
     # -- Leasing ------------------------------------------------------------------------------------------------------
 

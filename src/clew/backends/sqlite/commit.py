@@ -22,7 +22,7 @@ from .unit import Unit
 _NEW: Final = """
 INSERT INTO partition (owner, name, revision, created_us, updated_us, listed_us) VALUES (?, ?, 1, ?, ?, ?)"""
 _NEW_TOMBSTONE: Final = """
-INSERT INTO partition (owner, name, revision, created_us, updated_us, expires_ms, gone) VALUES (?, ?, 0, ?, ?, ?, 1)"""
+INSERT INTO partition (owner, name, revision, created_us, updated_us, expires_ms, gone, stood) VALUES (?, ?, 0, ?, ?, ?, 1, ?)"""
 _TOKEN: Final = "SELECT revision, committed_ms, outcomes FROM once WHERE partition = ? AND token = ?"
 _LAST_TOKEN: Final = "SELECT max(number) FROM once WHERE partition = ?"
 _NEW_TOKEN: Final = "INSERT INTO once (partition, number, token, revision, committed_ms, outcomes) VALUES (?, ?, ?, ?, ?, ?)"
@@ -80,14 +80,17 @@ def commit(unit: Unit, partition: Partition, steps: Sequence[Step], expect: int 
     return done
 
 
-def drop(unit: Unit, partition: Partition, tombstone_ms: int) -> bool:
+def drop(unit: Unit, partition: Partition, tombstone_ms: int, unless: str | None = None) -> bool:
     """See Backend.drop; the arguments are checked."""
     try:
         head = find_head(unit, partition)
     except GoneError:
         return False
-    unit.memo.forget(partition)
     was_there = head is not None and not head.is_expired
+    if unless is not None and head is not None and was_there:
+        if unit.db.execute("SELECT 1 FROM document WHERE partition = ? AND key = ?", (head.id, unless)).fetchone():
+            raise ConflictError(f"{partition.name!r} has the document {unless!r}, so it was not deleted", actual=unless)
+    unit.memo.forget(partition)
     now_us = unit.now_us()
     if head is not None:
         _take_away(unit, head)
@@ -98,7 +101,7 @@ def drop(unit: Unit, partition: Partition, tombstone_ms: int) -> bool:
     run_writing.drop(unit, partition)
     if was_there:
         if tombstone_ms:
-            unit.db.execute(_NEW_TOMBSTONE, (*partition, now_us, now_us, now_us // 1000 + tombstone_ms))
+            unit.db.execute(_NEW_TOMBSTONE, (*partition, now_us, now_us, now_us // 1000 + tombstone_ms, head and head.id))
         unit.touched.append(partition)
     return was_there
 
