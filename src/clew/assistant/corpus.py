@@ -1,7 +1,8 @@
 """The documentation that ships with clew, cut into passages: what the assistant searches.
 
-An installed clew has it as package data, a clone has it in `docs`. The decisions are left out: they tell what was decided on
-a day, and are not kept up. The text stays Markdown, but links become their words and tables become lists.
+An installed clew has it as package data, a clone has it in `docs`. The decisions are left out, since they tell what was decided
+on a day and are not kept up, and so is the table of contents. The text stays Markdown, but links become their words and tables
+become lists.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from ..errors import UnavailableError
 SHIPPED: Final = Path(__file__).parent / "docs"
 """Where a wheel has the pages."""
 CLONE: Final = Path(__file__).parents[3]
-LEFT_OUT: Final = "decisions"
+LEFT_OUT: Final = ("decisions/", "index.md")
 MOST: Final = 900
 """Characters of a passage, where its blocks allow it: a block is never cut."""
 
@@ -25,6 +26,7 @@ _FENCE = re.compile(r"^ {0,3}(```|~~~)")
 _HEADING = re.compile(r"^(#{1,6}) +(.+?) *#*$")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
 _ANCHOR = re.compile(r"</?a(?: [^>]*)?>")
+_TERM = re.compile(r"^\*\*([^*]+)\*\*: ")
 _RULE = re.compile(r"^\|[\s:|-]+\|$")
 _CELL = re.compile(r"(?<!\\)\|")
 
@@ -36,7 +38,7 @@ class Passage:
     Attributes:
         page: the page's path below `docs`, with forward slashes, as "backends/redis.md".
         title: the page's title.
-        section: the heading it stands under; the title again for what stands before the first one.
+        section: the heading it stands under, or the term it defines; the title again for what stands before the first heading.
         anchor: that heading's anchor in the page, empty for the title.
         text: Markdown, at most about 900 characters where its blocks allow it.
     """
@@ -80,7 +82,7 @@ def load_corpus(folder: Path | None = None) -> list[Passage]:
     try:
         for path in sorted(top.rglob("*.md")):
             page = path.relative_to(top).as_posix()
-            if not page.startswith(f"{LEFT_OUT}/"):
+            if not page.startswith(LEFT_OUT):
                 found += split_page(page, path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UnavailableError(f"the documentation cannot be read ({type(error).__name__}): look at its folder") from error
@@ -103,7 +105,12 @@ def split_page(page: str, markdown: str) -> list[Passage]:
     for block in _blocks(markdown):
         heading = _HEADING.match(block)
         if heading is None:
-            blocks.append(block)
+            term = _TERM.match(block)
+            if term is None:
+                blocks.append(block)
+            else:
+                close()
+                found.append(Passage(page, title, term[1], anchor, block))
             continue
         close()
         section = _plain(heading[2]).replace("`", "")

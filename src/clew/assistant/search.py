@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from ..errors import ClosedError, InvalidError, UnavailableError, UnsupportedError
 from .corpus import Passage, load_corpus
-from .words import content_words
+from .words import search_words
 
 MOST_FOUND: Final = 20
 SNIPPET_WORDS: Final = 32
@@ -85,7 +85,7 @@ class DocsSearch:
         """
         if not 1 <= limit <= MOST_FOUND:
             raise InvalidError(f"a search finds 1 to {MOST_FOUND} passages, not {limit}")
-        words = content_words(query)
+        words = search_words(query)
         if not words:
             return []
         match = " OR ".join(f'"{word}"' for word in words)

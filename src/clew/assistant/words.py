@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from itertools import pairwise
 from typing import Final
 
 MOST_WORDS: Final = 32
@@ -24,6 +26,30 @@ clew
 STOP: Final = frozenset(_STOP.split())
 """English words that tell nothing about what is asked, and clew's own name, which every page has."""
 
+SAME: Final[Mapping[str, tuple[str, ...]]] = {
+    "biggest": ("limit", "largest"),
+    "largest": ("limit",),
+    "maximum": ("limit", "largest"),
+    "max": ("limit", "largest"),
+    "quick": ("fast", "cost"),
+    "fast": ("cost",),
+    "slow": ("cost",),
+    "speed": ("cost",),
+    "erase": ("delete",),
+    "destroy": ("delete",),
+    "conversation": ("thread",),
+    "chats": ("thread",),
+    "message": ("item",),
+    "messages": ("item",),
+    "location": ("folder",),
+    "directory": ("folder",),
+    "where": ("folder",),
+    "setting": ("variable",),
+    "settings": ("variable",),
+    "postgres": ("database",),
+}
+"""What people say, and what the pages say for it."""
+
 
 def words_of(text: str) -> list[str]:
     """Return the words of a text in lower case, in order; of a very long text those of its first 4,000 characters."""
@@ -34,3 +60,12 @@ def content_words(text: str) -> list[str]:
     """Return the words that tell what is asked, each once, at most 32; all its words where it has no others."""
     words = list(dict.fromkeys(words_of(text)))
     return ([word for word in words if word not in STOP] or words)[:MOST_WORDS]
+
+
+def search_words(text: str) -> list[str]:
+    """Return what to look for: the content words, two neighbours written together, and a few words that mean the same."""
+    words = content_words(text)
+    every = words_of(text)
+    joined = [a + b for a, b in pairwise(every) if a in words or b in words]
+    same = [other for word in words for other in SAME.get(word, ())]
+    return list(dict.fromkeys([*words, *joined, *same]))[: 2 * MOST_WORDS]
