@@ -11,7 +11,8 @@ from __future__ import annotations
 from .binaries import Binary, MissingBinaryError, find
 from .cluster import Cluster
 from .kinds import KINDS, Running, start
+from .s3 import ObjectServer
 from .sentinel import Sentinel
 from .standalone import Server
 
-__all__ = ["KINDS", "Binary", "Cluster", "MissingBinaryError", "Running", "Sentinel", "Server", "find", "start"]
+__all__ = ["KINDS", "Binary", "Cluster", "MissingBinaryError", "ObjectServer", "Running", "Sentinel", "Server", "find", "start"]

@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 from .errors import DeniedError, InvalidError, MissingExtraError, UnavailableError
 from .limits import check_id
 
-KNOWN: Final = ("CLEW_URL", "CLEW_NAMESPACE", "CLEW_OWNER")
+KNOWN: Final = ("CLEW_URL", "CLEW_NAMESPACE", "CLEW_OWNER", "CLEW_FILES_URL")
 """The variables that `Settings` reads, beside those of Redis below."""
 OF_COMMANDS: Final = ("CLEW_MODEL",)
 """The variables that the commands read themselves: no mistake in the environment of a program that only connects."""
@@ -45,11 +45,13 @@ class Settings:
         url: the store. It may hold a password: show `mask_url(url)` instead.
         owner: whose threads the commands work on.
         source: where the URL comes from, for people: a variable's name, or "the default".
+        files_url: where files are kept (`clew.files`); None for beside the store.
     """
 
     url: str = field(repr=False)
     owner: str
     source: str
+    files_url: str | None = field(default=None, repr=False)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, env_file: str | Path | None = ".env") -> Settings:
@@ -70,7 +72,8 @@ class Settings:
             known = ", ".join(KNOWN + OF_COMMANDS)
             raise InvalidError(f"the variable {unknown[0]} is not known: use one of {known}, or take it out of the environment")
         url, source = _choose_url(found)
-        return cls(_with_namespace(url, found.get("CLEW_NAMESPACE")), check_id(_choose_owner(found), "CLEW_OWNER"), source)
+        owner = check_id(_choose_owner(found), "CLEW_OWNER")
+        return cls(_with_namespace(url, found.get("CLEW_NAMESPACE")), owner, source, found.get("CLEW_FILES_URL"))
 
     def make_folder(self) -> None:
         """Make the folder of the default file, readable by its user alone; any other store's place is its owner's to make.

@@ -1,0 +1,202 @@
+"""Files in a bucket of S3 or of what speaks like it, through obstore. Needs the extra `s3`.
+
+Preconditions are S3's own (`If-Match`, `If-None-Match`). A file of up to 8 MiB is one request; a longer one goes in parts,
+which are given up when the stream breaks off: a process that is killed meanwhile leaves its parts to the bucket's own rules.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Awaitable, Sequence
+from contextlib import aclosing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from ..errors import ClewError, InvalidError, MissingExtraError, NotFoundError, UnavailableError, UnsupportedError
+from .contract import Files, Opened, Stored
+from .keys import read_path
+from .s3_faults import fault_of, is_beyond_end
+from .streams import gather
+
+try:
+    import obstore
+    from obstore.store import S3Store
+except ImportError as e:
+    raise MissingExtraError("keeping files in S3", "s3") from e
+
+if TYPE_CHECKING:
+    from obstore import GetOptions, ObjectMeta, PutMode
+    from obstore.store import S3Config
+
+    from .address import Bucket
+
+T = TypeVar("T")
+
+PART: Final = 8 * 1024 * 1024
+"""Bytes of one request of a long upload; four of them are under way at a time."""
+CHUNK: Final = 256 * 1024
+"""Bytes that are read at a time, at least."""
+_CONNECT_S: Final = 3.0
+_RETRIES: Final = 3
+
+
+class S3(Files):
+    """A file store in a bucket. Made by `open_bucket`."""
+
+    def __init__(self, store: S3Store, bucket: Bucket) -> None:
+        super().__init__(f"the bucket {bucket.name!r}")
+        self._store = store
+        self._prefix = bucket.prefix + "/" if bucket.prefix else ""
+        self._timeout = bucket.timeout_s
+
+    async def prove(self) -> None:
+        """Ask the bucket for something, and raise where it does not answer."""
+        await self._list("", None, 1)
+
+    async def _put(self, path: str, chunks: AsyncGenerator[bytes, None], if_match: str | None, create: bool) -> Stored:
+        mode: PutMode = "create" if create else "overwrite" if if_match is None else {"e_tag": if_match}
+        name, size = self._prefix + path, 0
+        async with aclosing(gather(chunks, PART)) as pieces:
+            head = [piece async for piece in pieces] if mode != "overwrite" else [await anext(pieces, b"")]
+            size = sum(map(len, head))
+            following = await anext(pieces, b"") if mode == "overwrite" else b""
+            if not following:
+                put = obstore.put_async(self._store, name, b"".join(head), mode=mode, use_multipart=False)
+                done = await self._ask(path, put, expected=if_match, bounded=False)
+            else:
+
+                async def parts() -> AsyncGenerator[bytes, None]:
+                    nonlocal size
+                    for piece in (*head, following):
+                        yield piece
+                    size += len(following)
+                    async for piece in pieces:
+                        size += len(piece)
+                        yield piece
+
+                put = obstore.put_async(self._store, name, parts(), chunk_size=PART, max_concurrency=4, use_multipart=True)
+                done = await self._ask(path, put, bounded=False)
+        return Stored(path, size, self._need_etag(done["e_tag"]), datetime.now(UTC))
+
+    async def _get(self, path: str, start: int, length: int | None) -> Opened:
+        options: GetOptions = {}
+        if length is not None:
+            options["range"] = (start, start + length)
+        elif start:
+            options["range"] = {"offset": start}
+        try:
+            found = await self._ask(path, obstore.get_async(self._store, self._prefix + path, options=options))
+        except UnavailableError as e:
+            if not is_beyond_end(e):
+                raise
+            size = (await self._head(path)).size
+            raise InvalidError(f"the file has {size:,} bytes: a part of it cannot start at {start:,}") from e
+        first, stop = found.range
+        closed = False
+
+        async def read() -> AsyncGenerator[bytes, None]:
+            stream = found.stream(min_chunk_size=CHUNK)
+            while not closed:
+                try:
+                    chunk = await anext(stream)
+                except StopAsyncIteration:
+                    return
+                except Exception as e:
+                    raise self._fault(e, path) from e
+                yield bytes(chunk)
+
+        async def close() -> None:
+            nonlocal closed
+            closed = True
+
+        return Opened(self._stored(path, found.meta), first, stop, read(), close)
+
+    async def _head(self, path: str) -> Stored:
+        return self._stored(path, await self._ask(path, obstore.head_async(self._store, self._prefix + path)))
+
+    async def _list(self, below: str, after: str | None, most: int) -> list[Stored]:
+        # A prefix without its slash: obstore takes whole segments and adds it.
+        prefix = (self._prefix + below).rstrip("/") or None
+        offset = self._prefix + after if after else None
+        found: list[Stored] = []
+        pages = obstore.list(self._store, prefix, offset=offset, chunk_size=most)
+        while len(found) < most:
+            try:
+                page = await self._ask(below, anext(pages))
+            except StopAsyncIteration:
+                break
+            for each in page:
+                path = each["path"].removeprefix(self._prefix)
+                if read_path(path) is not None:
+                    found.append(self._stored(path, each))
+        return found[:most]
+
+    async def _delete(self, path: str) -> bool:
+        try:
+            await self._head(path)
+        except NotFoundError:
+            return False
+        await self._ask(path, obstore.delete_async(self._store, self._prefix + path))
+        return True
+
+    async def _delete_some(self, paths: Sequence[str]) -> int:
+        await self._ask("", obstore.delete_async(self._store, [self._prefix + path for path in paths]))
+        return len(paths)
+
+    async def _ask(self, path: str, asking: Awaitable[T], *, expected: str | None = None, bounded: bool = True) -> T:
+        """Return the answer, or raise an error of clew. A bounded call ends in time, another one with its last request."""
+        try:
+            async with asyncio.timeout(self._timeout if bounded else None):
+                return await asking
+        except (ClewError, StopAsyncIteration):
+            raise
+        except TimeoutError as e:
+            raise UnavailableError(f"{self.name} did not answer in {self._timeout:g} seconds") from e
+        except Exception as e:
+            raise self._fault(e, path, expected) from e
+
+    def _fault(self, error: Exception, path: str, expected: str | None = None) -> Exception:
+        return fault_of(error, self.name, path, expected)
+
+    def _stored(self, path: str, meta: ObjectMeta) -> Stored:
+        return Stored(path, meta["size"], self._need_etag(meta["e_tag"]), meta["last_modified"])
+
+    def _need_etag(self, etag: str | None) -> str:
+        if etag is None:
+            raise UnsupportedError(f"{self.name} gives no ETags: use another server for files")
+        return etag
+
+
+async def open_bucket(bucket: Bucket) -> S3:
+    """Open a bucket as a file store, and prove that it answers.
+
+    Raises:
+        UnavailableError: it does not answer in time.
+        DeniedError: the credentials in the environment are missing, wrong, or may not list the bucket.
+        UnsupportedError: there is no such bucket, or the server gives no ETags.
+    """
+    timeout = timedelta(seconds=bucket.timeout_s)
+    config: S3Config = {"virtual_hosted_style_request": bucket.virtual_hosts}
+    if bucket.endpoint is not None:
+        config["endpoint"] = bucket.endpoint
+    if bucket.region is not None:
+        config["region"] = bucket.region
+    store = S3Store(
+        bucket.name,
+        config=config,
+        client_options={
+            "allow_http": bucket.endpoint is not None and bucket.endpoint.startswith("http:"),
+            "connect_timeout": min(timeout, timedelta(seconds=_CONNECT_S)),
+            # Not the time for all of an answer: a long file to a slow reader takes what it takes.
+            "read_timeout": timeout,
+            "timeout": timedelta(days=1),
+        },
+        retry_config={
+            "max_retries": _RETRIES,
+            "retry_timeout": timeout,
+            "backoff": {"init_backoff": timedelta(milliseconds=50), "max_backoff": timedelta(seconds=1), "base": 2},
+        },
+    )
+    files = S3(store, bucket)
+    await files.prove()
+    return files
