@@ -6,13 +6,15 @@ not, and there is one where no model runs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import aclosing
 
 from chatkit.errors import CustomStreamError
-from chatkit.types import ClientToolCallItem, NoticeEvent, UserMessageItem
+from chatkit.types import ClientToolCallItem, NoticeEvent, ThreadItem, UserMessageItem
 
 from ..errors import ClewError
 from .completion import Call, complete
+from .grounding import Judge
 from .history import make_messages, newest_turn, spoken_text
 from .models import Model
 from .profiles import TOOL, introduce
@@ -76,20 +78,28 @@ async def _search(turn: Turn, question: str, query: str) -> Events:
 
 async def _say(turn: Turn, model: Model, question: str, best: Found) -> Events:
     heading = OTHER_WORDS if model.calls_tools else OWN_WORDS
+    # What the passage does not bear out is not shown, nor what only repeats it.
+    judge = None if model.calls_tools else Judge(question, best.passage.text)
     request = complete(model, grounded_messages(question, best), {"max_tokens": GROUNDED_TOKENS})
     async with aclosing(request) as parts:
         async for part in parts:
             if isinstance(part, str):
-                for event in turn.answer.write(heading + part):
-                    yield event
-                heading = ""
+                for text in (part,) if judge is None else judge.take(part):
+                    for event in turn.answer.write(heading + text):
+                        yield event
+                    heading = ""
+    for text in judge.rest() if judge else ():
+        for event in turn.answer.write(heading + text):
+            yield event
+        heading = ""
 
 
 async def _talk(turn: Turn) -> Events:
     try:
         model = await turn.supply.get()
         room = None if model.room is None else model.room - measure(model.instructions)
-        messages = [{"role": "system", "content": model.instructions}, *make_messages(turn.items, room, tools=False)]
+        items = turn.items if model.calls_tools else _talked(turn.items)
+        messages = [{"role": "system", "content": model.instructions}, *make_messages(items, room, tools=False)]
         async with aclosing(complete(model, messages)) as parts:
             async for part in parts:
                 if not isinstance(part, Call):
@@ -103,3 +113,15 @@ async def _talk(turn: Turn) -> Events:
         raise CustomStreamError("There is no answer: the model said nothing. Ask again in other words.", allow_retry=True)
     for event in turn.answer.finish():
         yield event
+
+
+def _talked(items: Sequence[ThreadItem]) -> list[ThreadItem]:
+    """Return the turns in which nothing was looked up: quotations of pages only confuse a small model."""
+    kept: list[ThreadItem] = []
+    keeps = False
+    for item in items:
+        if isinstance(item, UserMessageItem):
+            keeps = decide(spoken_text(item)).action == "talk"
+        if keeps:
+            kept.append(item)
+    return kept

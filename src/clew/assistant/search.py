@@ -15,7 +15,7 @@ from typing import Final, Protocol
 
 from ..errors import ClosedError, InvalidError, UnavailableError, UnsupportedError
 from .corpus import Passage, load_corpus
-from .words import search_words
+from .words import content_words, search_words
 
 MOST_FOUND: Final = 20
 SNIPPET_WORDS: Final = 32
@@ -74,6 +74,8 @@ class DocsSearch:
     def find(self, query: str, limit: int = 5) -> list[Found]:
         """Return the best passages for a person's words, the best first; none where no word of them is known.
 
+        BM25 ranks them, with headings above text. A passage whose heading is what was asked for goes before all others.
+
         Args:
             query: any text; only its words count, and words such as "the" only where there are no others.
             limit: at most so many, 1 to 20.
@@ -96,11 +98,15 @@ class DocsSearch:
                 rows = self._database.execute(
                     "SELECT rowid, -bm25(passages, ?, ?, ?) AS score, snippet(passages, 2, '', '', '…', ?) FROM passages"
                     " WHERE passages MATCH ? ORDER BY score DESC, rowid LIMIT ?",
-                    (*WEIGHTS, SNIPPET_WORDS, match, limit),
+                    (*WEIGHTS, SNIPPET_WORDS, match, MOST_FOUND),
                 ).fetchall()
             except sqlite3.Error as error:
                 raise UnavailableError(f"the search failed ({type(error).__name__}): try again") from error
-        return [Found(self._passages[row], _one_line(snippet), score) for row, score, snippet in rows]
+        found = [Found(self._passages[row], _one_line(snippet), score) for row, score, snippet in rows]
+        # Who asks for a term by its name wants what defines it.
+        asked = {_stem(word) for word in content_words(query)}
+        found.sort(key=lambda each: asked != {_stem(word) for word in content_words(each.passage.section)})
+        return found[:limit]
 
     async def search(self, query: str, limit: int = 5) -> list[Found]:
         """Do `find` in a thread of its own, so that nothing else waits for it."""
@@ -116,3 +122,7 @@ class DocsSearch:
 
 def _one_line(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
+
+
+def _stem(word: str) -> str:
+    return word.removesuffix("s")
