@@ -113,7 +113,8 @@ async def _append_nothing(backend: Backend, partition: Partition, expect: int | 
 
 def _describe(ids: Sequence[str], done: Commit, skip: int) -> Appended:
     outcomes = done.outcomes[skip : skip + len(ids)] if skip else done.outcomes[: len(ids)]
-    if len(outcomes) < len(ids):
+    # An item's outcome is never 0: that is the header's, of an earlier call with fewer items.
+    if len(outcomes) < len(ids) or 0 in outcomes:
         raise InvalidError("this once token was used for another call before: give each call a token of its own")
     if not outcomes or min(outcomes) >= 0:
         return Appended(tuple(ids), outcomes, _NONE, done.revision, done.replayed)
