@@ -74,8 +74,8 @@ class Talk:
     revision: int = 0
     items: dict[int, Said] = field(default_factory=dict)
     last: int = 0
-    places: dict[str, int] = field(default_factory=dict)
-    """The newest position of each id that is a cursor: of what is there, and of what was removed."""
+    removed: dict[str, int] = field(default_factory=dict)
+    """Where each id stood that was removed last: it stays a cursor, until that place is cut off."""
     tokens: dict[str, tuple[tuple[int, ...], int]] = field(default_factory=dict)
     written: int = 0
 
@@ -87,9 +87,12 @@ class Talk:
         """Return the position that a cursor means."""
         if isinstance(cursor, int):
             return cursor
-        if cursor not in self.places:
+        said = self.find(cursor)
+        if said is not None:
+            return said.position
+        if cursor not in self.removed:
             raise UnknownCursorError(cursor)
-        return self.places[cursor]
+        return self.removed[cursor]
 
     def add(self, said: Said) -> int:
         """Append, and return the position; negative, that of the one that has the id."""
@@ -98,14 +101,13 @@ class Talk:
             return -first.position
         self.last += 1
         self.items[self.last] = said._replace(position=self.last)
-        self.places[said.id] = self.last
         return self.last
 
     def cut(self, goes: Callable[[int], bool]) -> int:
         """Take away what stands in some positions, forget the ids that stood there, and return how many items went."""
         count = sum(goes(position) for position in self.items)
         self.items = {position: said for position, said in self.items.items() if not goes(position)}
-        self.places = {id: position for id, position in self.places.items() if not goes(position)}
+        self.removed = {id: position for id, position in self.removed.items() if not goes(position)}
         return count
 
     def read(self) -> list[Said]:
@@ -281,6 +283,7 @@ class Reference:
         found = talk.find(id)
         if found is not None:
             del talk.items[found.position]
+            talk.removed[id] = found.position
         return found is not None
 
     def items_truncate(self, thread: Ref, after: str | int) -> int:
