@@ -23,8 +23,8 @@ from ...limits import (
     check_ttl,
 )
 from ...records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
-from . import commit as writing
 from . import cataloguing, describing, leases, reading, values
+from . import commit as writing
 from .address import Address
 from .changes import AppendRun, make_steps
 from .engine import Engine

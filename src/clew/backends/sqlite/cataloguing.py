@@ -1,4 +1,4 @@
-"""The catalogue of an owner: partitions in the order they were made, each with its documents. It costs the page, not the owner."""
+"""The catalogue of an owner: partitions in the order they were made, each with its documents. It costs what the page holds."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ _NEW: Final = """
 INSERT INTO partition (owner, name, revision, created_us, updated_us, listed_us) VALUES (?, ?, 1, ?, ?, ?)"""
 _NEW_TOMBSTONE: Final = """
 INSERT INTO partition (owner, name, revision, created_us, updated_us, expires_ms, gone, stood) VALUES (?, ?, 0, ?, ?, ?, 1, ?)"""
+_HAS_DOCUMENT: Final = "SELECT 1 FROM document WHERE partition = ? AND key = ?"
 _TOKEN: Final = "SELECT revision, committed_ms, outcomes FROM once WHERE partition = ? AND token = ?"
 _LAST_TOKEN: Final = "SELECT max(number) FROM once WHERE partition = ?"
 _NEW_TOKEN: Final = "INSERT INTO once (partition, number, token, revision, committed_ms, outcomes) VALUES (?, ?, ?, ?, ?, ?)"
@@ -87,9 +88,8 @@ def drop(unit: Unit, partition: Partition, tombstone_ms: int, unless: str | None
     except GoneError:
         return False
     was_there = head is not None and not head.is_expired
-    if unless is not None and head is not None and was_there:
-        if unit.db.execute("SELECT 1 FROM document WHERE partition = ? AND key = ?", (head.id, unless)).fetchone():
-            raise ConflictError(f"{partition.name!r} has the document {unless!r}, so it was not deleted", actual=unless)
+    if unless is not None and head is not None and was_there and unit.db.execute(_HAS_DOCUMENT, (head.id, unless)).fetchone():
+        raise ConflictError(f"{partition.name!r} has the document {unless!r}, so it was not deleted", actual=unless)
     unit.memo.forget(partition)
     now_us = unit.now_us()
     if head is not None:
