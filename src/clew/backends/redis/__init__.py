@@ -15,14 +15,14 @@ except ImportError as error:
     raise MissingExtraError("a Redis or Valkey store", "redis") from error
 
 from .describing import DescribeVerbs
-from .following import FollowVerbs
 from .options import parse_url
 from .powers import Powers
+from .runs import RunVerbs
 
 __all__ = ["RedisBackend", "open_backend"]
 
 
-class RedisBackend(Powers, FollowVerbs, DescribeVerbs):
+class RedisBackend(Powers, RunVerbs, DescribeVerbs):
     """Every verb and every optional power of `clew.backend`, on one URL."""
 
 

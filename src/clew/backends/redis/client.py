@@ -46,6 +46,8 @@ class Client:
         self.scripts: dict[str, Script] = {}
         self.info: dict[str, str] = {}
         self._lanes: dict[str, Lane] = {}
+        self._only: Lane | None = None
+        """The lane where there is one server and no more."""
         self._cluster: RedisCluster | None = None
         self._pool: ConnectionPool | None = None
         self._refreshing: asyncio.Task[None] | None = None
@@ -79,6 +81,7 @@ class Client:
         except Exception as error:
             raise translate(error, self.place) from error
         self._check_server()
+        self._only = self._lane("") if self._cluster is None else None
         self._keeper = self.loop.create_task(self._keep(), name="clew-redis-keeper")
         self.scripts = load_scripts(shebang=self.version >= (7,))
 
@@ -123,7 +126,10 @@ class Client:
         """
         if self._closed:
             raise ClosedError("this store was closed: connect again")
-        self._route(request)
+        if self._only is not None:
+            self._only.submit(request)
+        else:
+            self._route(request)
 
     async def run(
         self,
@@ -154,9 +160,32 @@ class Client:
         except Exception as error:
             raise translate(error, self.place) from error
 
-    def make_connection(self) -> AbstractConnection:
-        """Return a new connection, not yet open, to a server that hears every channel."""
-        return self._connector("")()
+    @property
+    def shards(self) -> bool:
+        """Whether what is published on a channel reaches only the servers of its slot: a cluster from Redis 7.0."""
+        return self._cluster is not None and self.version >= (7,)
+
+    @property
+    def publish(self) -> bytes:
+        """The command that publishes to such a channel."""
+        return b"SPUBLISH" if self.shards else b"PUBLISH"
+
+    def node_of(self, channel: bytes) -> str:
+        """Return the name of the server that holds a channel's slot, of some server where none does just now."""
+        try:
+            return self._node_name(channel)
+        except SlotNotCoveredError:
+            return self.primaries()[0]
+
+    async def learn_slots(self) -> None:
+        """Learn the cluster's slots anew, together with whoever else is doing so."""
+        self._refresh()
+        assert self._refreshing is not None
+        await asyncio.wait([self._refreshing])
+
+    def make_connection(self, name: str = "") -> AbstractConnection:
+        """Return a new connection, not yet open, to a server, or to one that hears every channel which is not sharded."""
+        return self._connector(name)()
 
     async def aclose(self) -> None:
         """Let what was sent come back, then close every connection."""

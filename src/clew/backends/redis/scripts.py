@@ -12,7 +12,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Final
 
-NAMES: Final = ("append", "commit", "drop", "expire", "lease", "locate", "swap", "touch", "unlist")
+NAMES: Final = (
+    *("append", "commit", "drop", "expire", "lease", "locate", "swap", "touch", "unlist"),
+    *("run_append", "run_cancel", "run_claim", "run_end", "run_interrupt", "run_renew", "run_start"),
+)
 """Every script; the other files in `lua/` are taken in by a line `--include NAME`."""
 
 FLAGS: Final = {"locate": " flags=no-writes", "drop": " flags=allow-oom", "unlist": " flags=allow-oom"}
