@@ -14,6 +14,7 @@ from clew import Store
 from clew.errors import InvalidError, UnreadableError
 from clew.limits import check_id
 
+from .announcements import time_left
 from .merging import merge
 from .origins import note, origin_of
 
@@ -43,7 +44,7 @@ async def save(store: Store, owner: str, attachment: Attachment) -> None:
     if raw is not None:
         view = _ADAPTER.dump_python(_ADAPTER.validate_json(msgspec.json.encode(raw)), mode="json")
         value = merge(raw, view, new)
-    await store.values(_prefix(owner)).put(_check(attachment.id), value)
+    await store.values(_prefix(owner)).put(_check(attachment.id), value, ttl=time_left(attachment))
     note(attachment, key, value)
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeAlias
+from typing import Final, Generic, TypeAlias
 from urllib.parse import quote
 
+import msgspec
 from chatkit.store import AttachmentStore
 from chatkit.store import NotFoundError as ChatKitNotFoundError
 from chatkit.types import Attachment, AttachmentCreateParams, AttachmentUploadDescriptor, FileAttachment, ImageAttachment
@@ -21,6 +22,7 @@ import clew
 from clew.files import Files, Key, Reading, fit
 from clew.limits import check_id
 
+from .announcements import UNSENT_S, UPLOAD_S, make_note, read_note, time_left
 from .content_types import HEAD, IMAGES, TAKEN, find_lie, is_said, is_taken, read_type
 from .ids import make_id
 from .owners import OwnerOf, TContext, make_finder
@@ -28,12 +30,10 @@ from .store import ChatKitStore
 
 MOST_BYTES: Final = 20 * 1024 * 1024
 """Bytes of one attachment, where nothing else is said."""
-UPLOAD_S: Final = 3600.0
-"""Seconds an upload may take from its announcement, where nothing else is said."""
+UNSENT: Final[Key] = ("attachments-unsent",)
+"""Where the marks of uploads are that no message has taken up yet."""
 MOST_NAME: Final = 255
 """Characters of a file's name."""
-NOTE: Final = "clew"
-"""The field of an attachment's metadata that is ours: `size` as announced, and `until`, seconds since 1970."""
 
 UrlOf: TypeAlias = str | Callable[[str, TContext], str]
 
@@ -135,7 +135,7 @@ class ClewAttachmentStore(AttachmentStore[TContext], Generic[TContext]):
         id = self.generate_attachment_id(type, context)
         url = AnyUrl(self._url_of(id, context))
         upload = AttachmentUploadDescriptor(url=url, method="PUT", headers={"content-type": type})
-        note = {NOTE: {"size": input.size, "until": time.time() + self._upload_s}}
+        note = make_note(input.size, self._upload_s)
         if type in IMAGES:
             return ImageAttachment(id=id, name=name, mime_type=type, upload_descriptor=upload, metadata=note, preview_url=url)
         return FileAttachment(id=id, name=name, mime_type=type, upload_descriptor=upload, metadata=note)
@@ -169,15 +169,18 @@ class ClewAttachmentStore(AttachmentStore[TContext], Generic[TContext]):
         """
         found = await self._load(attachment_id, owner)
         key = _key(owner, attachment_id)
-        note = _note_of(found)
+        announced = read_note(found)
+        if announced is None:
+            raise clew.NotFoundError(f"the attachment {attachment_id!r} takes no upload")
         if found.thread_id is not None:
             raise clew.AlreadyExistsError("the attachment belongs to a message already: attach the file anew")
-        if note["until"] < time.time() and not await self._is_there(key):
+        if announced.until < time.time() and not await self._is_there(key):
             raise clew.GoneError("the upload took too long: attach the file anew")
         if is_said(content_type) and read_type(content_type) != found.mime_type:
             raise WrongTypeError(f"the file was announced as {found.mime_type} and sent as something else")
-        size = note["size"]
-        await self._files.put(key, _check_stream(stream, found.mime_type, size), most=self._most)
+        # First the mark, so that bytes which no message ever has are found again.
+        await self._files.put(_mark(owner, attachment_id), msgspec.json.encode((owner, attachment_id)))
+        await self._files.put(key, _check_stream(stream, found.mime_type, announced.size), most=self._most)
         try:
             found = await self._load(attachment_id, owner)
         except clew.NotFoundError:
@@ -199,6 +202,38 @@ class ClewAttachmentStore(AttachmentStore[TContext], Generic[TContext]):
         found = await self._load(attachment_id, owner)
         reading = await self._files.get(_key(owner, attachment_id), start=start, length=length)
         return Download(found.name, found.mime_type, reading)
+
+    async def sweep(self, *, limit: int = 100) -> int:
+        """Delete the bytes of uploads that no message took up within a day, of any owner. Have it called now and then.
+
+        Their metadata expires by itself. Any process may sweep at any time; an upload is looked at once, the oldest first.
+
+        Args:
+            limit: how many uploads to look at, from 1 to `limits.MAX_PAGE`.
+
+        Returns:
+            How many were looked at: `limit`, where more may be waiting.
+        """
+        count = 0
+        for mark in await self._files.list(UNSENT, limit=limit):
+            if not mark.key[1].isdecimal() or time.time() < int(mark.key[1]) + self._upload_s + UNSENT_S:
+                break
+            async with await self._files.get(mark.key) as reading:
+                owner, id = msgspec.json.decode(await reading.read(), type=tuple[str, str])
+            await self._drop_unsent(owner, id)
+            await self._files.delete(mark.key)
+            count += 1
+        return count
+
+    async def _drop_unsent(self, owner: str, id: str) -> None:
+        try:
+            found = await self._load(id, owner)
+        except clew.NotFoundError:
+            await self._files.delete(_key(owner, id))
+            return
+        if time_left(found) is not None:
+            await self._files.delete(_key(owner, id))
+            await self._records.delete_attachment(id, owner)
 
     async def delete_bytes(self, attachment_ids: Iterable[str], owner: str) -> None:
         """Delete the bytes of some attachments, as of a thread that goes. What is not there is no error."""
@@ -269,15 +304,13 @@ def _check_name(name: str) -> str:
     return name
 
 
-def _note_of(attachment: Attachment) -> Any:  # our own JSON, as create_attachment wrote it
-    note = (attachment.metadata or {}).get(NOTE)
-    if not isinstance(note, dict) or not isinstance(note.get("size"), int) or not isinstance(note.get("until"), int | float):
-        raise clew.NotFoundError(f"the attachment {attachment.id!r} was not announced here")
-    return note
-
-
 def _key(owner: str, *id: str) -> Key:
     return ("attachments", fit(owner), *(fit(each) for each in id))
+
+
+def _mark(owner: str, id: str) -> Key:
+    # The time first: so the oldest are the first of a list.
+    return (*UNSENT, f"{int(time.time()):012}", fit(owner), fit(id))
 
 
 def _same(owner: str) -> str:
