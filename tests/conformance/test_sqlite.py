@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from clew.conformance import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite
+from clew.conformance import BackendSuite, CataloguingSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -21,6 +21,10 @@ class TestBackend(BackendSuite):
 
 class TestListing(ListingSuite):
     """An owner's listing."""
+
+
+class TestCataloguing(CataloguingSuite):
+    """An owner's catalogue."""
 
 
 class TestLeasing(LeasingSuite):

@@ -18,6 +18,7 @@ pytest.register_assert_rewrite(
     *(
         f"{__name__}.{name}"
         for name in (
+            "cataloguing",
             "closing",
             "commit",
             "concurrency",
@@ -44,6 +45,24 @@ pytest.register_assert_rewrite(
 )
 
 from .report import Report, run  # noqa: E402
-from .suites import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite  # noqa: E402
+from .suites import (  # noqa: E402
+    BackendSuite,
+    CataloguingSuite,
+    ExpirySuite,
+    LeasingSuite,
+    ListingSuite,
+    RunsSuite,
+    ValuesSuite,
+)
 
-__all__ = ["BackendSuite", "ExpirySuite", "LeasingSuite", "ListingSuite", "Report", "RunsSuite", "ValuesSuite", "run"]
+__all__ = [
+    "BackendSuite",
+    "CataloguingSuite",
+    "ExpirySuite",
+    "LeasingSuite",
+    "ListingSuite",
+    "Report",
+    "RunsSuite",
+    "ValuesSuite",
+    "run",
+]

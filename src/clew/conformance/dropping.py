@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ..backend import Backend
-from ..errors import GoneError, InvalidError, UnknownCursorError
+from ..errors import ConflictError, GoneError, InvalidError, UnknownCursorError
 from ..records import PRESENT, Change, Partition, PutDocument, Replace, Snapshot
 from .support import LOG, TOMBSTONE_MS, Fresh, Suite, add, entry, read_ids, take, wait_until
 
@@ -119,6 +119,19 @@ class Dropping(Suite):
             assert all(isinstance(each, GoneError) for each in answers if isinstance(each, BaseException))
             with pytest.raises(GoneError):  # so that a failure names the call
                 await backend.read(partition, LOG)
+
+    async def test_what_has_the_document_named_is_not_dropped(self, backend: Backend, partition: Partition) -> None:
+        await backend.commit(partition, [PutDocument("held", b"1"), PutDocument("other", b"1"), *add("a")])
+        before = await backend.fetch(partition)
+        with pytest.raises(ConflictError):
+            await backend.drop(partition, tombstone_ms=TOMBSTONE_MS, unless="held")
+        assert await backend.fetch(partition) == before
+        assert await read_ids(backend, partition) == ["a"]
+        await backend.commit(partition, [PutDocument("held", None)])
+        assert await backend.drop(partition, tombstone_ms=TOMBSTONE_MS, unless="held") is True
+        assert await backend.drop(partition, tombstone_ms=TOMBSTONE_MS, unless="held") is False
+        with pytest.raises(InvalidError):
+            await backend.drop(partition, unless="")
 
     async def test_only_its_own_partition_is_dropped(self, backend: Backend, fresh: Fresh) -> None:
         one, two, three = fresh("a"), fresh("b"), fresh("a", owner="other")

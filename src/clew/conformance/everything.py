@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from ..backend import Backend, Expiry, Leasing, Listing, Running, Values
+from ..backend import Backend, Cataloguing, Expiry, Leasing, Listing, Running, Values
 from ..schemes import open_backend
-from .suites import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite
+from .suites import BackendSuite, CataloguingSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite
 
 
 @pytest_asyncio.fixture
@@ -36,6 +36,13 @@ class TestListing(ListingSuite):
     """An owner's listing."""
 
     power = Listing
+
+
+@pytest.mark.usefixtures("_needs")
+class TestCataloguing(CataloguingSuite):
+    """An owner's catalogue."""
+
+    power = Cataloguing
 
 
 @pytest.mark.usefixtures("_needs")

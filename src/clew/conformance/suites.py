@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .cataloguing import CataloguingSuite
 from .closing import Closing
 from .commit import Commits
 from .concurrency import Concurrency
@@ -22,7 +23,7 @@ from .tenants import Tenants
 from .unreadable import Unreadable
 from .values import ValuesSuite
 
-__all__ = ["BackendSuite", "ExpirySuite", "LeasingSuite", "ListingSuite", "RunsSuite", "ValuesSuite"]
+__all__ = ["BackendSuite", "CataloguingSuite", "ExpirySuite", "LeasingSuite", "ListingSuite", "RunsSuite", "ValuesSuite"]
 
 
 class BackendSuite(
