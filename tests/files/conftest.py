@@ -2,45 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 import servers
 from clew.files import Files, connect_files
-from clew.ids import new_id
-
-
-@pytest.fixture(scope="session")
-def object_server(_nothing_left_behind: None) -> Iterator[servers.ObjectServer]:
-    """One S3 server for the session; each test makes its buckets. Where it is missing, the test is skipped, and fails in CI."""
-    server = servers.ObjectServer()
-    try:
-        server.start()
-    except servers.MissingBinaryError as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
-    yield server
-    server.stop()
-
-
-@pytest.fixture
-def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials where AWS's own tools look for them."""
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "ada")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "lovelace")
-    monkeypatch.setenv("AWS_REGION", "us-east-1")
-
-
-@pytest.fixture
-def bucket(object_server: servers.ObjectServer, credentials: None) -> str:
-    """The name of a fresh bucket."""
-    name = f"clew-{new_id()}"
-    object_server.call("PUT", f"/{name}")
-    return name
 
 
 @pytest.fixture(params=["memory", "folder", "s3"])

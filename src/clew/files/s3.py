@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from ..errors import ClewError, InvalidError, MissingExtraError, NotFoundError, UnavailableError, UnsupportedError
 from .contract import Files, Opened, Stored
 from .keys import read_path
-from .s3_faults import fault_of, is_beyond_end
+from .s3_faults import FAULTS, fault_of, is_beyond_end
 from .streams import gather
 
 try:
@@ -54,28 +54,45 @@ class S3(Files):
         await self._list("", None, 1)
 
     async def _put(self, path: str, chunks: AsyncGenerator[bytes, None], if_match: str | None, create: bool) -> Stored:
-        mode: PutMode = "create" if create else "overwrite" if if_match is None else {"e_tag": if_match}
-        name, size = self._prefix + path, 0
         async with aclosing(gather(chunks, PART)) as pieces:
-            head = [piece async for piece in pieces] if mode != "overwrite" else [await anext(pieces, b"")]
-            size = sum(map(len, head))
-            following = await anext(pieces, b"") if mode == "overwrite" else b""
-            if not following:
-                put = obstore.put_async(self._store, name, b"".join(head), mode=mode, use_multipart=False)
-                done = await self._ask(path, put, expected=if_match, bounded=False)
-            else:
+            if create or if_match is not None:
+                # S3 knows preconditions for one request; obstore sends them with no other.
+                mode: PutMode = "create" if create else {"e_tag": if_match}
+                return await self._put_whole(path, b"".join([piece async for piece in pieces]), mode, if_match)
+            first, second = await anext(pieces, b""), await anext(pieces, b"")
+            if second:
+                return await self._put_parts(path, (first, second), pieces)
+            return await self._put_whole(path, first, "overwrite", None)
 
-                async def parts() -> AsyncGenerator[bytes, None]:
-                    nonlocal size
-                    for piece in (*head, following):
-                        yield piece
-                    size += len(following)
-                    async for piece in pieces:
-                        size += len(piece)
-                        yield piece
+    async def _put_whole(self, path: str, data: bytes, mode: PutMode, expected: str | None) -> Stored:
+        put = obstore.put_async(self._store, self._prefix + path, data, mode=mode, use_multipart=False)
+        done = await self._ask(path, put, expected=expected, bounded=False)
+        return Stored(path, len(data), self._need_etag(done["e_tag"]), datetime.now(UTC))
 
-                put = obstore.put_async(self._store, name, parts(), chunk_size=PART, max_concurrency=4, use_multipart=True)
-                done = await self._ask(path, put, bounded=False)
+    async def _put_parts(self, path: str, first: Sequence[bytes], following: AsyncGenerator[bytes, None]) -> Stored:
+        size, broken = 0, list[Exception]()
+
+        async def parts() -> AsyncGenerator[bytes, None]:
+            nonlocal size
+            for piece in first:
+                size += len(piece)
+                yield piece
+            try:
+                async for piece in following:
+                    size += len(piece)
+                    yield piece
+            except Exception as e:
+                broken.append(e)
+                raise
+
+        put = obstore.put_async(self._store, self._prefix + path, parts(), chunk_size=PART, max_concurrency=4, use_multipart=True)
+        try:
+            done = await self._ask(path, put, bounded=False)
+        except Exception:
+            # What the caller's stream raised is the caller's, and no fault of S3.
+            if broken:
+                raise broken[0] from None
+            raise
         return Stored(path, size, self._need_etag(done["e_tag"]), datetime.now(UTC))
 
     async def _get(self, path: str, start: int, length: int | None) -> Opened:
@@ -101,7 +118,7 @@ class S3(Files):
                     chunk = await anext(stream)
                 except StopAsyncIteration:
                     return
-                except Exception as e:
+                except FAULTS as e:
                     raise self._fault(e, path) from e
                 yield bytes(chunk)
 
@@ -152,10 +169,10 @@ class S3(Files):
             raise
         except TimeoutError as e:
             raise UnavailableError(f"{self.name} did not answer in {self._timeout:g} seconds") from e
-        except Exception as e:
+        except FAULTS as e:
             raise self._fault(e, path, expected) from e
 
-    def _fault(self, error: Exception, path: str, expected: str | None = None) -> Exception:
+    def _fault(self, error: Exception, path: str, expected: str | None = None) -> ClewError:
         return fault_of(error, self.name, path, expected)
 
     def _stored(self, path: str, meta: ObjectMeta) -> Stored:

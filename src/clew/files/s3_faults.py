@@ -23,8 +23,12 @@ _STATUS: Final = re.compile(r"status code: (\d{3})")
 _FULL: Final = frozenset({"QuotaExceeded", "XMinioStorageFull", "InsufficientStorage", "EntityTooLarge"})
 
 
-def fault_of(error: Exception, name: str, path: str, expected: str | None) -> Exception:
-    """Return the error to raise in place of obstore's, or the error itself where it is the caller's own.
+FAULTS: Final = (exceptions.BaseError, OSError, NotImplementedError, ValueError)
+"""What obstore raises where the bucket or the way to it is at fault; a missing object is a FileNotFoundError."""
+
+
+def fault_of(error: Exception, name: str, path: str, expected: str | None) -> ClewError:
+    """Return the error to raise in place of obstore's.
 
     Args:
         error: what was raised.
@@ -32,8 +36,6 @@ def fault_of(error: Exception, name: str, path: str, expected: str | None) -> Ex
         path: the file it is about.
         expected: the ETag that was asked for.
     """
-    if not isinstance(error, exceptions.BaseError | FileNotFoundError | NotImplementedError | ValueError | OSError):
-        return error  # from the stream that is uploaded
     said = str(error)
     code, status = _find(_CODE, said), _find(_STATUS, said)
     told = f" ({code or status})" if code or status else ""

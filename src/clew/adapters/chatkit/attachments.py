@@ -216,7 +216,7 @@ class ClewAttachmentStore(AttachmentStore[TContext], Generic[TContext]):
         """
         count = 0
         for mark in await self._files.list(UNSENT, limit=limit):
-            if not mark.key[1].isdecimal() or time.time() < int(mark.key[1]) + self._upload_s + UNSENT_S:
+            if time.time() < int(mark.key[1]) + self._upload_s + UNSENT_S:
                 break
             async with await self._files.get(mark.key) as reading:
                 owner, id = msgspec.json.decode(await reading.read(), type=tuple[str, str])
