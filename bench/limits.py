@@ -34,6 +34,9 @@ LIMITS: Final = {
     "sqlite-append-100-tasks": Limit(3, "x throughput", at_least=True),
     "agent-framework-turn/round-trips": Limit(2, "trips"),
     "agent-framework-turn/time": Limit(0.5),
+    "streams-append": Limit(1.6),
+    "streams-p99": Limit(2),
+    "streams-connections": Limit(4, "connections"),
 }
 
 
