@@ -19,28 +19,33 @@ def new_id(*, clock: Clock = time.time) -> str:
     Args:
         clock: returns seconds since 1970; only a test gives its own.
     """
-    moment = int(clock() * 1000) & 0xFFFF_FFFF_FFFF
-    noise = int.from_bytes(os.urandom(10))
-    # The six bits that mark the version and the variant take the place of as many random ones.
-    bits = moment << 80 | noise & _RANDOM | _MARKS
-    return f"{bits:032x}"
+    return new_key(clock=clock).hex()
 
 
-def new_keys(count: int, *, clock: Clock = time.time) -> list[bytes]:
-    """Return some fresh ids of one moment as the 16 bytes that are stored, at the price of one look at the clock and one at the
-    system's randomness."""
-    moment = (int(clock() * 1000) & 0xFFFF_FFFF_FFFF) << 80 | _MARKS
-    noise = os.urandom(10 * count)
-    return [(moment | int.from_bytes(noise[at : at + 10]) & _RANDOM).to_bytes(16) for at in range(0, 10 * count, 10)]
+def new_key(*, clock: Clock = time.time) -> bytes:
+    """Return a fresh id as the 16 bytes that are stored."""
+    try:
+        noise = _noise.pop()
+    except IndexError:
+        drawn = os.urandom(10 * _DRAWN)
+        _noise.extend([int.from_bytes(drawn[at : at + 10]) & _RANDOM | _MARKS for at in range(0, len(drawn), 10)])
+        return new_key(clock=clock)
+    return ((int(clock() * 1000) & 0xFFFF_FFFF_FFFF) << 80 | noise).to_bytes(16)
 
 
 def new_ids(count: int, *, clock: Clock = time.time) -> list[str]:
-    """Return some fresh ids of one moment, as `new_id` writes them."""
-    return [key.hex() for key in new_keys(count, clock=clock)]
+    """Return some fresh ids, as `new_id` writes them."""
+    return [new_key(clock=clock).hex() for _ in range(count)]
 
 
+# The six bits that mark the version and the variant take the place of as many random ones.
 _RANDOM: Final = 0x0FFF_3FFF_FFFF_FFFF_FFFF
 _MARKS: Final = 0x7000_8000_0000_0000_0000
+_DRAWN: Final = 256
+_noise: list[int] = []
+"""Random bits drawn ahead, since each call of the system costs more than all the rest; each is taken once."""
+# A forked child must not take the same ones as its parent.
+os.register_at_fork(after_in_child=_noise.clear)
 
 
 def new_thread_id() -> str:

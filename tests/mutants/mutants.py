@@ -144,7 +144,11 @@ MUTANTS: Final[dict[str, Mutant]] = {
             "log.next, log.touched = log.base + first, true",
         )
     ),
-    "no dedupe by id": Mutant(lua("if string.find(records, digest, 1, true) then", "if false then")),
+    "no dedupe by id": Mutant(lua("if live then answer[4 + i] = -position", "if false then answer[4 + i] = -position")),
+    "an id is forgotten when it is filed": Mutant(lua("redis.call('HSET', log.ids, unpack(writes))", "")),
+    "an id is not looked for while it waits": Mutant(
+        lua("if proof == true then return position, true end\n            if proof then removed", "if proof then removed")
+    ),
     "a time to live a thousand times too long": Mutant(
         lua("+ ARGV[1]\nif ARGV[2]", "+ ARGV[1] * 1000\nif ARGV[2]"), "TestExpiry"
     ),

@@ -105,10 +105,11 @@ class Talk:
 
     def cut(self, goes: Callable[[int], bool]) -> int:
         """Take away what stands in some positions, forget the ids that stood there, and return how many items went."""
-        count = sum(goes(position) for position in self.items)
+        gone = {said.id for position, said in self.items.items() if goes(position)}
         self.items = {position: said for position, said in self.items.items() if not goes(position)}
-        self.removed = {id: position for id, position in self.removed.items() if not goes(position)}
-        return count
+        # An id means its newest place: once that is cut off, an older one is forgotten with it.
+        self.removed = {id: at for id, at in self.removed.items() if id not in gone and not goes(at)}
+        return len(gone)
 
     def read(self) -> list[Said]:
         """Return every item, oldest first."""

@@ -83,15 +83,8 @@ CORNERS: dict[str, list[Step]] = {
 }
 
 
-DIFFERS_ON_REDIS = "an id is removed twice, and the second place cut off"
-"""SQLite forgets the id then, as the reference does; Redis goes back to its first place. The contract leaves it open."""
-
-
 @pytest.mark.parametrize("name", CORNERS)
-def test_a_rare_sequence_agrees_with_the_reference(name: str, url: str, request: pytest.FixtureRequest) -> None:
-    if name == DIFFERS_ON_REDIS and url.startswith("redis"):
-        mark = pytest.mark.xfail(raises=sequences.Disagreement, reason="the engines differ here")
-        request.applymarker(mark)
+def test_a_rare_sequence_agrees_with_the_reference(name: str, url: str) -> None:
     sequences.check(url, st.just(CORNERS[name]), examples=1)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ...codec import encode_entry
-from ...records import Append
+from ...records import Append, Commit
 from .client import Client
 from .keys import PartitionKeys, id_digest
 from .scripts import Script
@@ -24,29 +24,31 @@ MAX_ENTRIES: Final = 100
 class AppendRequest(Request):
     """A request that others may join until it goes."""
 
-    __slots__ = ("_callers", "_digests", "_envelopes", "_given", "_head", "_shelf", "_slot", "entries")
+    durable = True
+    _given = False
+    entries = 0
 
     def __init__(
         self,
         key: bytes,
-        future: asyncio.Future[list[Reply]],
+        future: asyncio.Future[Reply],
         deadline: float,
         script: Script,
         head: bytes,
         shelf: Shelf,
-        slot: Slot,
     ) -> None:
-        super().__init__(key, b"", 1, future, deadline, script=script, durable=True)
+        # Not by the base class, which sets what is the same for all of these.
+        self.key = key
+        self.future = future
+        self.deadline = deadline
+        self.script = script
         self._head = head
         self._shelf = shelf
-        self._slot = slot
-        self._given = False
         self._digests: list[bytes] = []
         self._envelopes: list[bytes] = []
-        self._callers: list[tuple[asyncio.Future[list[Reply]], int]] = []
-        self.entries = 0
+        self._callers: list[tuple[asyncio.Future[Reply], int]] = []
 
-    def join(self, future: asyncio.Future[list[Reply]], changes: Sequence[Append]) -> None:
+    def join(self, future: asyncio.Future[Reply], changes: Sequence[Append]) -> None:
         """Add a caller's entries."""
         digests, envelopes = self._digests, self._envelopes
         for change in changes:
@@ -61,14 +63,13 @@ class AppendRequest(Request):
 
     def seal(self) -> bytes:
         """See Request.seal."""
-        if self._shelf.get(self._slot) is self:
-            del self._shelf[self._slot]
+        if self._shelf.get(self._head) is self:
+            del self._shelf[self._head]
         count, commits = self.entries, b"%d" % len(self._callers)
         # What goes a second time may have arrived the first time, so even a fresh id may be there.
         look = b"$1\r\n1\r\n" if self._given or self.attempts else b"$0\r\n\r\n"
         words = (21 + count, self._head, len(commits), commits, look, 6 * count, b"".join(self._digests))
-        self.payload = b"".join((b"*%d\r\n%b$%d\r\n%b\r\n%b$%d\r\n%b\r\n" % words, *self._envelopes))
-        return super().seal()
+        return self.lead + b"*%d\r\n%b$%d\r\n%b\r\n%b$%d\r\n%b\r\n" % words + b"".join(self._envelopes)
 
     def settle(self, replies: list[Reply]) -> None:
         """See Request.settle: each caller gets its own revision and outcomes."""
@@ -78,52 +79,51 @@ class AppendRequest(Request):
                 if not future.done():
                     future.set_result(reply)
             return
-        _, revision, ms, first, *outcomes = reply
-        positions = outcomes or range(first, first + self.entries)
-        at = 0
-        for number, (future, count) in enumerate(self._callers):
+        revision, ms, at = reply[1], reply[2], reply[3]
+        positions = reply[4:]
+        for future, count in self._callers:
             if not future.done():
-                future.set_result([b"ok", revision + number, ms, tuple(positions[at : at + count])])
+                outcomes = tuple(positions[:count] or range(at, at + count)) if count > 1 or positions else (at,)
+                future.set_result(Commit(revision, ms, outcomes))
+            positions = positions[count:]
+            revision += 1
             at += count
 
     def fail(self, error: BaseException) -> None:
         """See Request.fail."""
-        if self._shelf.get(self._slot) is self:
-            del self._shelf[self._slot]
+        if self._shelf.get(self._head) is self:
+            del self._shelf[self._head]
         for future, _ in self._callers:
             if not future.done():
                 future.set_exception(error)
 
 
-Slot = tuple[bytes, str, bool, bool]
-Shelf = dict[Slot, AppendRequest]
+Shelf = dict[bytes, AppendRequest]
+"""Those that have not gone yet, by all that has to be equal for another caller to join."""
 
 
-async def append(
+def gather(
     client: Client, keys: PartitionKeys, log: str, changes: Sequence[Append], *, present: bool, listed: bool
-) -> Reply:
-    """Append to one log and return what append.lua answers this caller.
+) -> asyncio.Future[Reply]:
+    """Append to one log; the future gets this caller's Commit, or what append.lua answers to refuse it.
 
     Args:
         changes: at most MAX_ENTRIES.
         present: whether the partition must exist.
         listed: whether the listing is written in the same script.
     """
-    shelf = client.shelf
-    slot = (keys.meta, log, present, listed)
-    loop = client.loop
-    future: asyncio.Future[list[Reply]] = loop.create_future()
-    request = shelf.get(slot)
+    script, shelf, loop = client.scripts["append"], client.shelf, client.loop
+    head = _head(keys, script, log, present, listed)
+    future: asyncio.Future[Reply] = loop.create_future()
+    request = shelf.get(head)
     if request is None or request.entries + len(changes) > MAX_ENTRIES:
-        script = client.scripts["append"]
-        head = _head(keys, script, log, present, listed)
-        request = AppendRequest(keys.meta, future, loop.time() + client.options.timeout, script, head, shelf, slot)
+        request = AppendRequest(keys.meta, future, loop.time() + client.options.timeout, script, head, shelf)
         request.join(future, changes)
-        shelf[slot] = request
+        shelf[head] = request
         client.send(request)
     else:
         request.join(future, changes)
-    return await future
+    return future
 
 
 def _head(keys: PartitionKeys, script: Script, log: str, present: bool, listed: bool) -> bytes:
@@ -133,7 +133,17 @@ def _head(keys: PartitionKeys, script: Script, log: str, present: bool, listed: 
     if head is None:
         name, *log_keys = keys.log(log)
         listing = keys.listing if listed else keys.meta
-        words = ("EVALSHA", script.sha, 8, keys.meta, keys.docs, keys.once, keys.leases, listing, *log_keys)
+        words: tuple[bytes | str | int, ...] = (
+            "EVALSHA",
+            script.sha,
+            8,
+            keys.meta,
+            keys.docs,
+            keys.once,
+            keys.leases,
+            listing,
+            *log_keys,
+        )
         fields = (b"n:" + name, b"b:" + name, b"h:" + name)
         packed = pack(*words, b"-1" if present else b"", keys.member if listed else b"", keys.bell, name, *fields)
         head = keys.heads[slot] = packed[packed.index(b"\r\n") + 2 :]

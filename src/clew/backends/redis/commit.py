@@ -10,7 +10,7 @@ from ...errors import ConflictError, GoneError, NotFoundError, UnknownCursorErro
 from ...ids import new_id
 from ...limits import TOMBSTONE_MS, check_appends, check_changes, check_expect, check_id, check_ttl
 from ...records import PRESENT, Any_, Append, Change, Commit, Partition, PutDocument, Remove, Replace, Trim, Truncate
-from .appends import MAX_ENTRIES, append
+from .appends import MAX_ENTRIES, gather
 from .base import RedisBase
 from .client import Client
 from .keys import PartitionKeys, id_fields
@@ -37,9 +37,19 @@ class CommitVerbs(RedisBase):
         if once is None and (expect is None or expect == PRESENT) and 0 < len(changes) <= MAX_ENTRIES:
             log = _only_log(changes)
             if log is not None:
-                done = await self._append(partition, keys, log, cast(Sequence[Append], changes), expect, listed)
-                if done is not None:
+                appends = cast(Sequence[Append], changes)
+                keys.log(log)
+                check_appends(appends)
+                client = await self._client()
+                together = listed and self._listed_on_one_server()
+                if listed and not together:
+                    await self._touch(client, partition, keys)
+                done = await gather(client, keys, log, appends, present=expect is not None, listed=together)
+                if type(done) is Commit:
                     return done
+                # Where a truncation left a gap, or other logs have to be renewed with this one, the general script does it.
+                if done[0] not in (b"gap", b"logs"):
+                    _refuse(partition, done, changes, expect)
         check_changes(changes)
         if once is not None:
             token = "u" + check_id(once, "the once token")
@@ -74,24 +84,6 @@ class CommitVerbs(RedisBase):
             if status != b"logs":
                 _refuse(partition, reply, changes, expect)
             self._learn_logs(partition, reply[1])
-
-    async def _append(
-        self, partition: Partition, keys: PartitionKeys, log: str, changes: Sequence[Append], expect: int | None, listed: bool
-    ) -> Commit | None:
-        """Commit appends to one log by their own script; None where the partition needs the general one."""
-        keys.log(log)
-        check_appends(changes)
-        client = await self._client()
-        if listed and client.options.topology == "cluster":
-            await self._touch(client, partition, keys)
-            listed = False
-        reply = await append(client, keys, log, changes, present=expect is not None, listed=listed)
-        status = reply[0]
-        if status == b"ok":
-            return Commit(reply[1], reply[2], reply[3])
-        if status in (b"gap", b"logs"):
-            return None
-        _refuse(partition, reply, changes, expect)
 
     async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS) -> bool:
         """See Backend.drop."""

@@ -51,7 +51,12 @@ class Link(asyncio.Protocol):
         Raises:
             RedisError, OSError: as redis-py raises them.
         """
-        await connection.connect()  # type: ignore[no-untyped-call]
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call]
+        except BaseException:
+            # Given up half-way, it may be open already.
+            await connection.disconnect(nowait=True)
+            raise
         # redis-py has no public way to hand over an open socket. It must not close this one, nor warn that nobody did.
         held: Any = connection
         writer, held._writer, held._reader = held._writer, None, None

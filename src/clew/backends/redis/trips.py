@@ -44,20 +44,15 @@ def pack(*command: bytes | str | int) -> bytes:
 class Request:
     """Some commands that go out together on one connection, and the future of their replies."""
 
-    __slots__ = (
-        "attempts",
-        "deadline",
-        "durable",
-        "future",
-        "key",
-        "lead",
-        "loads",
-        "payload",
-        "repeatable",
-        "replies",
-        "script",
-        "sent",
-    )
+    replies = 1
+    script: Script | None = None
+    repeatable = True
+    durable = False
+    attempts = 0
+    loads = 0
+    sent = False
+    lead = b""
+    """One command to go before the others just this time: to load the script, or to follow a slot on its move."""
 
     def seal(self) -> bytes:
         """Return what goes over the wire; called when the trip starts, and nothing may be added after it."""
@@ -93,11 +88,6 @@ class Request:
         self.script = script
         self.repeatable = repeatable
         self.durable = durable
-        self.attempts = 0
-        self.loads = 0
-        self.sent = False
-        self.lead = b""
-        """One command to go before the others just this time: to load the script, or to follow a slot on its move."""
 
 
 class Lane:
@@ -250,6 +240,14 @@ class Trip:
         request = batch[at]
         lead = request.lead
         if request.replies == 1 and not lead:
+            if self._confirm is None and not isinstance(reply, ResponseError):
+                # Nearly every reply.
+                request.settle([reply])
+                self._at = at = at + 1
+                if at < len(batch):
+                    return False
+                self._lane.done(self._link)
+                return True
             replies = [reply]
         else:
             received = self._received

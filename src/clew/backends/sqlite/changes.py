@@ -26,6 +26,7 @@ _DELETE: Final = "DELETE FROM entry WHERE seat = ?"
 _DELETE_RUN: Final = "DELETE FROM entry WHERE seat BETWEEN ? AND ?"
 _REMEMBER_REMOVED: Final = "INSERT OR REPLACE INTO removed (log, id, position) VALUES (?, ?, ?)"
 _FORGET_REMOVED: Final = "DELETE FROM removed WHERE log = ? AND position BETWEEN ? AND ?"
+_FORGET_OLDER: Final = "DELETE FROM removed WHERE log = ? AND id IN (SELECT id FROM entry WHERE seat BETWEEN ? AND ?)"
 _GET_DOCUMENT: Final = "SELECT data FROM document WHERE partition = ? AND key = ?"
 _SET_DOCUMENT: Final = "UPDATE document SET data = ? WHERE partition = ? AND key = ?"
 _ADD_DOCUMENT: Final = "INSERT INTO document (data, partition, key) VALUES (?, ?, ?)"
@@ -221,6 +222,8 @@ def _delete_run(desk: Desk, name: str, first: int, last: int, outcomes: list[int
         outcomes.append(0)
         return
     base = log.id << POSITION_BITS
+    # An id means its newest place: once that is cut off, an older one, where it was removed, is forgotten with it.
+    desk.db.execute(_FORGET_OLDER, (log.id, base | first, base | last))
     outcomes.append(desk.db.execute(_DELETE_RUN, (base | first, base | last)).rowcount)
     desk.db.execute(_FORGET_REMOVED, (log.id, first, last))
     log.is_shorter |= first <= log.last <= last

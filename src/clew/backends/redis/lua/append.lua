@@ -34,6 +34,7 @@ if ARGV[9] ~= '' then
         local position, live = find(log, digest, key_of(envelope))
         if live then answer[4 + i] = -position
         else
+            if position then forget(log, digest, position) end
             log.wait = log.wait .. digest
             answer[4 + i] = first + added
             added = added + 1

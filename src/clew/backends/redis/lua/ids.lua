@@ -11,6 +11,7 @@ local WAIT = 256
 local SEGMENT = 4096
 local SHARES = 64
 local HOLE = '\192'
+local NONE = '\0\0\0\0\0\0'
 
 -- The packed MessagePack form of the id in an envelope, which starts at its third byte; nil where there is none.
 local function key_of(envelope)
@@ -87,6 +88,28 @@ local function find(log, digest, key)
     return removed or newest, false
 end
 
+local function bucket_of(digest, position, place)
+    return (position - place) / SEGMENT * SHARES + struct.unpack('>I4', digest) % SHARES
+end
+
+-- Take away what is known of the id at this position.
+local function forget(log, digest, position)
+    if position >= log.waits_from then
+        local at = (position - log.waits_from) * DIGEST
+        log.wait = string.sub(log.wait, 1, at) .. NONE .. string.sub(log.wait, at + DIGEST + 1)
+        redis.call('SETRANGE', log.new, at, NONE)
+        return
+    end
+    local place = position % SEGMENT
+    local bucket, record = bucket_of(digest, position, place), digest .. struct.pack('>I2', place)
+    local packed = redis.call('HGET', log.ids, bucket)
+    local at = packed and string.find(packed, record, 1, true)
+    while at and (at - 1) % RECORD ~= 0 do at = string.find(packed, record, at + 1, true) end
+    if not at then return end
+    packed = string.sub(packed, 1, at - 1) .. string.sub(packed, at + RECORD)
+    if packed == '' then redis.call('HDEL', log.ids, bucket) else redis.call('HSET', log.ids, bucket, packed) end
+end
+
 -- File what waits.
 local function settle(log)
     local wait, position = waiting(log), log.waits_from
@@ -94,24 +117,28 @@ local function settle(log)
     local added, fields, different = {}, {}, 0
     for at = 1, #wait, DIGEST do
         local digest, place = string.sub(wait, at, at + 5), position % SEGMENT
-        local bucket = (position - place) / SEGMENT * SHARES + struct.unpack('>I4', digest) % SHARES
-        local records = added[bucket]
-        if not records then
-            records = ''
-            different = different + 1
-            fields[different] = bucket
+        if digest ~= NONE then
+            local bucket = bucket_of(digest, position, place)
+            local records = added[bucket]
+            if not records then
+                records = ''
+                different = different + 1
+                fields[different] = bucket
+            end
+            added[bucket] = records .. digest .. struct.pack('>I2', place)
         end
-        added[bucket] = records .. digest .. struct.pack('>I2', place)
         position = position + 1
     end
-    local stored = redis.call('HMGET', log.ids, unpack(fields))
-    local writes = {}
-    for i = 1, different do
-        local bucket = fields[i]
-        writes[2 * i - 1] = bucket
-        writes[2 * i] = (stored[i] or '') .. added[bucket]
+    if different > 0 then
+        local stored = redis.call('HMGET', log.ids, unpack(fields))
+        local writes = {}
+        for i = 1, different do
+            local bucket = fields[i]
+            writes[2 * i - 1] = bucket
+            writes[2 * i] = (stored[i] or '') .. added[bucket]
+        end
+        redis.call('HSET', log.ids, unpack(writes))
     end
-    redis.call('HSET', log.ids, unpack(writes))
     redis.call('DEL', log.new)
     log.wait, log.stored, log.waits_from = '', '', log.next
 end

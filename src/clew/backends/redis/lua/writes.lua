@@ -1,23 +1,6 @@
 -- What a commit writes once every condition holds; taken in by commit.lua. Not a script of its own.
 local ONCE = 1000
 
-local function without(packed, record)
-    local at = string.find(packed, record, 1, true)
-    while at and (at - 1) % RECORD ~= 0 do at = string.find(packed, record, at + 1, true) end
-    if not at then return packed end
-    return string.sub(packed, 1, at - 1) .. string.sub(packed, at + RECORD)
-end
-
--- Once nothing waits.
-local function forget(log, digest, position)
-    local place = position % SEGMENT
-    local bucket = (position - place) / SEGMENT * SHARES + struct.unpack('>I4', digest) % SHARES
-    local packed = redis.call('HGET', log.ids, bucket)
-    if not packed then return end
-    packed = without(packed, digest .. struct.pack('>I2', place))
-    if packed == '' then redis.call('HDEL', log.ids, bucket) else redis.call('HSET', log.ids, bucket, packed) end
-end
-
 local function fill_gap(log)
     while log.gap > 0 do
         local holes = {}
@@ -33,11 +16,8 @@ local function digest_of(envelope)
     local key = key_of(envelope)
     if not key then return nil end
     key = string.sub(key, string.byte(key, 1) == 196 and 3 or 4)
-    return string.sub(redis.sha1hex(key), 1, 12)
-end
-
-local function from_hex(hex)
-    return (string.gsub(hex, '..', function(pair) return string.char(tonumber(pair, 16)) end))
+    if #key == 16 and math.floor(string.byte(key, 7) / 16) == 7 then return string.sub(key, 11) end
+    return (string.gsub(string.sub(redis.sha1hex(key), 1, 12), '..', function(pair) return string.char(tonumber(pair, 16)) end))
 end
 
 local function remember(meta, once, token, result)
@@ -62,6 +42,7 @@ function apply.add(step)
     local log, digest, key, envelope = step[2], step[3], step[4], step[5]
     local position, live = find(log, digest, key)
     if live then return -position end
+    if position then forget(log, digest, position) end
     if log.gap > 0 then fill_gap(log) end
     local mine = log.next
     log.wait = log.wait .. digest
@@ -91,8 +72,8 @@ local function drop_range(log, first, last)
             local position = log.base + from + i - 1
             if envelopes[i] ~= HOLE then
                 gone = gone + 1
-                local hex = digest_of(envelopes[i])
-                if hex then forget(log, from_hex(hex), position) end
+                local digest = digest_of(envelopes[i])
+                if digest then forget(log, digest, position) end
             end
         end
     end
