@@ -56,11 +56,10 @@ class Connecting:
         await files.aclose()
 
     async def _open(self) -> Files:
-        url = self._url
+        url, beside = self._url, False
         if url is None:
             settings = Settings.from_env()
-            settings.make_folder()
-            url = settings.files_url or url_beside(settings.url)
+            url, beside = settings.files_url or url_beside(settings.url), settings.files_url is None
         place = parse_files_url(url)
         if place is None:
             return Memory()
@@ -68,7 +67,7 @@ class Connecting:
             # Imported here: only S3 needs obstore.
             opened: Files = await import_module(".s3", __name__).open_bucket(place)
             return opened
-        return await open_folder(place)
+        return await open_folder(place, parents=beside)
 
 
 def connect_files(url: str | None = None) -> Connecting:

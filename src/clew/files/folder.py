@@ -197,15 +197,19 @@ class Folder(Files):
         return os.path.join(self._root, *(name_of(part, folded=self._folded) for part in path.split("/")))
 
 
-async def open_folder(path: Path) -> Folder:
+async def open_folder(path: Path, *, parents: bool = False) -> Folder:
     """Open a folder as a file store; it is made where only its last part is missing.
+
+    Args:
+        path: the folder.
+        parents: make those above it too, readable by this user alone.
 
     Raises:
         InvalidError: the folder above it is missing, or it is no folder.
         DeniedError, FullError, UnavailableError: it cannot be used.
     """
     try:
-        return await run_thread(lambda: _open_folder(path))
+        return await run_thread(lambda: _open_folder(path, parents))
     except (FileNotFoundError, NotADirectoryError) as e:
         raise InvalidError(f"there is no folder {path.parent}: make it, or choose another place for files") from e
     except FileExistsError as e:
@@ -214,7 +218,9 @@ async def open_folder(path: Path) -> Folder:
         raise fault_of(e, f"the folder {path}") from e
 
 
-def _open_folder(path: Path) -> Folder:
+def _open_folder(path: Path, parents: bool) -> Folder:
+    if parents:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = path / ".clew" / "unfinished"
     for folder in (path, unfinished.parent, unfinished):
         folder.mkdir(mode=0o700, exist_ok=True)

@@ -34,7 +34,7 @@ def check_key(key: Key) -> str:
     Raises:
         InvalidError: it has no parts or too many, or one that is empty, no valid Unicode, or too long.
     """
-    if not key:
+    if key == ():
         raise InvalidError("the key of a file is empty: give at least one part")
     return check_prefix(key)
 
