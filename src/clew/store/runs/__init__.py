@@ -26,6 +26,9 @@ LEASE_S = 15.0
 """How long a producer that says nothing is believed to live."""
 
 
+LONGEST_WAIT_S = 86_400
+
+
 class Runs:
     """The verbs for the runs of a thread, on one backend. Made by `Store`; a producer's own verbs are on `Producer`.
 
@@ -72,7 +75,7 @@ class Runs:
         keep = check_retention(Retention() if retention is None else retention)
         check_run_data(data)
         loop = asyncio.get_running_loop()
-        until = loop.time() + (0.0 if wait == 0 else ttl_ms_of(wait) / 1000)
+        until = loop.time() + _check_wait(wait)
         holder = new_id()
         while True:
             try:
@@ -218,6 +221,12 @@ def _lease_ms_of(lease: float) -> int:
     if not 100 <= lease_ms <= 3_600_000:
         raise InvalidError(f"a producer's lease is from 0.1 to 3,600 seconds, not {lease!r}")
     return lease_ms
+
+
+def _check_wait(wait: float) -> float:
+    if isinstance(wait, bool) or not isinstance(wait, int | float) or not 0 <= wait <= LONGEST_WAIT_S:
+        raise InvalidError(f"a run waits for its turn from 0 to {LONGEST_WAIT_S:,} seconds, not {wait!r}")
+    return wait
 
 
 def _read_cursor(cursor: str) -> int:

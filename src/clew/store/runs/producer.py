@@ -5,9 +5,11 @@ Every write is repeated with the same ids until its outcome is known, so that no
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Final
 
 import msgspec
 
@@ -21,6 +23,8 @@ from .repeating import repeat
 from .tending import StopReason, Tending
 
 log = logging.getLogger("clew.runs")
+FAREWELL_S: Final = 5.0
+"""The longest that a producer which is cancelled takes to write its end."""
 
 
 class Producer:
@@ -136,11 +140,13 @@ class Producer:
             return
         try:
             if not isinstance(error, Exception):
-                await self.interrupted()
+                # Whoever cancels waits for this: a store that is away must not hold up a shutdown.
+                async with asyncio.timeout(FAREWELL_S):
+                    await self.interrupted()
             elif not isinstance(error, FencedError | NotFoundError):
                 # The kind only: a message may hold what nobody else is to see.
                 await self.fail(msgspec.json.encode({"error": type(error).__name__}))
-        except ClewError as failure:
+        except (ClewError, TimeoutError) as failure:
             # The error of the body is the one to be told; the lease runs out, and then the run is interrupted.
             log.warning("the run %s could not be ended: %s", self.id, failure)
 

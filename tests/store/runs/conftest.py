@@ -1,0 +1,39 @@
+"""Stores with runs, of each kind; and one in memory whose calls fail as a test says."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+import clew
+from clew.backends.sqlite.address import parse_address
+
+from .faulty import FaultyBackend
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Where the store is."""
+    if request.param == "memory":
+        return "memory://"
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/clew.db"
+    url_of: Callable[[str], str] = request.getfixturevalue("url_of")
+    return url_of(request.param)
+
+
+@pytest.fixture
+async def faulty() -> AsyncIterator[FaultyBackend]:
+    """A backend in memory that fails where it is told to."""
+    backend = FaultyBackend(parse_address("memory://"))
+    await backend.open()
+    yield backend
+    await backend.aclose()
+
+
+@pytest.fixture
+def unsure(faulty: FaultyBackend) -> clew.Store:
+    """A store on `faulty`."""
+    return clew.Store(faulty)
