@@ -21,7 +21,7 @@ from .limits import check_id
 
 KNOWN: Final = ("CLEW_URL", "CLEW_NAMESPACE", "CLEW_OWNER", "CLEW_FILES_URL")
 """The variables that `Settings` reads, beside those of Redis below."""
-OF_COMMANDS: Final = ("CLEW_MODEL",)
+OF_COMMANDS: Final = ("CLEW_MODEL", "CLEW_MODEL_TOOLS")
 """The variables that the commands read themselves: no mistake in the environment of a program that only connects."""
 OF_REDIS: Final = ("REDIS_URL", "REDIS_HOST", "REDIS_PORT", "REDIS_USERNAME", "REDIS_PASSWORD", "REDIS_DB")
 """The variables that many tools share. They count where CLEW_URL is not set."""

@@ -61,10 +61,12 @@ async def complete(
     given = {**model.options, **(options or {})}
     request: Any = {"model": model.name, "messages": list(messages), **given}  # a TypedDict of forty fields in the SDK
     calls: dict[int, list[str]] = {}
+    has_begun = has_ended = False
     try:
         async with asyncio.timeout(patience_s):
             stream = await model.api.chat.completions.create(stream=True, **request)
         async with stream:
+            has_begun = True
             chunks = aiter(stream)
             while True:
                 async with asyncio.timeout(patience_s):
@@ -72,6 +74,7 @@ async def complete(
                 if chunk is None:
                     break
                 for choice in chunk.choices[:1]:
+                    has_ended = has_ended or choice.finish_reason is not None
                     for piece in choice.delta.tool_calls or ():
                         known = calls.setdefault(piece.index, ["", "", ""])
                         function = piece.function
@@ -80,13 +83,24 @@ async def complete(
                         known[2] += (function.arguments if function else None) or ""
                     if choice.delta.content:
                         yield choice.delta.content
-    except (openai.OpenAIError, TimeoutError) as error:
+    except Exception as error:
+        if not _is_the_models(error):
+            raise
         if "tools" in given and _refuses_tools(error):
             raise NoToolsError(f"{model.label} takes no tools") from error
-        raise UnavailableError(_sentence(error, model)) from error
+        raise UnavailableError(_sentence(error, model, has_begun)) from error
+    if not has_ended:
+        raise UnavailableError(f"{model.label} broke off in the middle of its answer")
     for index in sorted(calls):
         id, name, arguments = calls[index]
         yield Call(id or f"call_{index}", name, arguments)
+
+
+def _is_the_models(error: Exception) -> bool:
+    """Tell whether the model or the way to it failed. While a stream is read, the transport's own errors come as they are."""
+    if isinstance(error, openai.OpenAIError | TimeoutError | OSError | ValueError):
+        return True
+    return type(error).__module__.startswith(("httpx", "httpcore"))
 
 
 def _refuses_tools(error: Exception) -> bool:
@@ -96,10 +110,12 @@ def _refuses_tools(error: Exception) -> bool:
     return "tool" in said or "jinja" in said or "function call" in said
 
 
-def _sentence(error: Exception, model: Model) -> str:
+def _sentence(error: Exception, model: Model, has_begun: bool) -> str:
     if isinstance(error, openai.APITimeoutError | TimeoutError):
         return f"{model.label} was silent for too long: try again later"
-    if isinstance(error, openai.APIConnectionError):
+    if has_begun and (isinstance(error, openai.APIConnectionError) or not isinstance(error, openai.OpenAIError)):
+        return f"{model.label} broke off in the middle of its answer"
+    if isinstance(error, openai.APIConnectionError | OSError):
         return f"{model.label} cannot be reached: try again later"
     if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
         return f"{model.label} refused the key: set another one"

@@ -64,6 +64,18 @@ def names_a_model(env: Mapping[str, str]) -> bool:
     return env.get("CLEW_MODEL") != "local" and any(name in env for name in named)
 
 
+def trusts_tools(env: Mapping[str, str]) -> bool:
+    """Tell whether the model that the environment names may be trusted to call tools.
+
+    Raises:
+        InvalidError: `CLEW_MODEL_TOOLS` is neither yes nor no.
+    """
+    said = env.get("CLEW_MODEL_TOOLS", "yes")
+    if said not in ("yes", "no"):
+        raise InvalidError(f"CLEW_MODEL_TOOLS must be yes or no, not {said!r}")
+    return names_a_model(env) and said == "yes"
+
+
 def read_environment() -> dict[str, str]:
     """Return the variables of `.env` and of the process, which win; empty ones count as not set."""
     from dotenv import dotenv_values
@@ -83,9 +95,10 @@ async def open_model(stack: AsyncExitStack) -> Model:
     env = read_environment()
     client_type = _client_type()
     if names_a_model(env):
-        if "OPENAI_API_KEY" in env or "OPENAI_BASE_URL" in env:
-            return _openai(client_type, env)
-        return _azure(client_type, env)
+        named = _openai if "OPENAI_API_KEY" in env or "OPENAI_BASE_URL" in env else _azure
+        model = named(client_type, env)
+        stack.push_async_callback(model.api.close)
+        return model
     from .local_model import NAME, LocalModel, is_installed
 
     if not is_installed():
@@ -93,6 +106,7 @@ async def open_model(stack: AsyncExitStack) -> Model:
     local = await LocalModel.start()
     stack.push_async_callback(local.aclose)
     client = client_type(NAME, api_key="none", base_url=local.url)
+    stack.push_async_callback(client.client.close)
     # Short and always the same: a small model rambles, and a script wants one answer.
     return Model(
         f"{NAME} (local, llama.cpp)",
@@ -112,7 +126,8 @@ def _openai(client_type: Any, env: Mapping[str, str]) -> Model:
     base_url = env.get("OPENAI_BASE_URL")
     client = client_type(name, api_key=env.get("OPENAI_API_KEY", "none"), base_url=base_url)
     place = mask_url(base_url) if base_url else "OpenAI"
-    return Model(f"{name} ({place})", name, client, {"store": False} if base_url is None else {})
+    options = {"store": False} if base_url is None else {}
+    return Model(f"{name} ({place})", name, client, options, calls_tools=trusts_tools(env))
 
 
 def _azure(client_type: Any, env: Mapping[str, str]) -> Model:
@@ -123,7 +138,7 @@ def _azure(client_type: Any, env: Mapping[str, str]) -> Model:
     version = env.get("AZURE_OPENAI_API_VERSION")
     access = {"api_key": key} if key is not None else {"credential": _azure_identity()}
     client = client_type(deployment, azure_endpoint=endpoint, api_version=version, **access)
-    return Model(f"{deployment} (Azure, {mask_url(endpoint)})", deployment, client, {})
+    return Model(f"{deployment} (Azure, {mask_url(endpoint)})", deployment, client, {}, calls_tools=trusts_tools(env))
 
 
 def _azure_identity() -> Any:

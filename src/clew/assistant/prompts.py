@@ -43,8 +43,8 @@ GROUNDED: Final = "You answer from the documentation of clew, a program that sto
 GROUNDED_TOKENS: Final = 100
 GROUNDED_TEXT: Final = 1_500
 """Characters of a passage that the local model is shown; more makes it slow, and no better."""
-OWN_WORDS: Final = "\n\n*In the words of the local model, which is small and often wrong:* "
-OTHER_WORDS: Final = "\n\n*In the words of the model:* "
+OWN_WORDS: Final = "\n\n*In the words of {name}, which is often wrong:* "
+OTHER_WORDS: Final = "\n\n*In the words of {name}:* "
 ALSO: Final = 2
 """Further pages that a quotation names."""
 

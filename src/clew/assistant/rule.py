@@ -2,7 +2,7 @@
 
 1. Who asks who the agents are is shown their profiles.
 2. Nothing is looked up for greetings and thanks, for what people tell of themselves ("My name is Ada."), and for questions about
-   that ("What is my name?"): these need what was said, and the documentation does not know it.
+   that ("What is my name?"): these need what was said, and the documentation does not know it. "Where is my data?" is not one.
 3. For everything else the documentation is searched. Where a message has only one word that says what it is about, as in
    "And on Redis?", the words of the one before it are looked for too.
 """
@@ -25,10 +25,17 @@ _AGENTS = re.compile(
 )
 _ABOUT_A_THING = re.compile(r"\b(agent|assistant) framework\b|\b(agents?|assistants?) (sdk|protocol|memory)\b", re.IGNORECASE)
 _GREETINGS: Final = """
-    afternoon bye cheers cool day evening fine friend good goodbye great greetings haha hello hey hi hiya howdy lol love morning
-    nice night ok okay perfect please sorry sure thanks thx today welcome wonderful yeah yep yo
+    afternoon bye cheers cool day evening fine friend good goodbye great greetings haha hello hey hi hiya howdy lol lot love
+    morning nice night ok okay perfect please sorry sure thanks thx today welcome wonderful yeah yep yo
 """
 _SMALL_TALK: Final = frozenset(_GREETINGS.split())
+_OURS: Final = """
+    backend backup cache chat chats cluster conversation conversations data database disk error errors file files history item
+    items key keys lease log message messages model namespace password redis route routes run runs sentinel server session sessions
+    setting settings sqlite store thread threads url valkey value values
+"""
+_OF_CLEW: Final = frozenset(_OURS.split())
+"""What is "my" in a question about clew."""
 _OF_ONESELF = re.compile(
     r"^\W*(my \w+( \w+){0,2} (is|are|was)\b|(i am|i'm|im|i was|i live|i work|i like|i love|i have|i've|call me)\b)", re.IGNORECASE
 )
@@ -65,7 +72,10 @@ def decide(text: str, before: Sequence[str] = (), *, chosen: str | None = None) 
     if chosen == PROFILES_TOOL or asks_for_profiles(text):
         return Decision("profiles")
     told = [word for word in words_of(text) if word not in STOP and word not in _SMALL_TALK]
-    if not told or _ABOUT_ONESELF.search(text) or (_OF_ONESELF.search(text) and "?" not in text):
+    if not told:
+        return Decision("talk")
+    is_personal = _ABOUT_ONESELF.search(text) or ("?" not in text and _OF_ONESELF.search(text))
+    if is_personal and _OF_CLEW.isdisjoint(told):
         return Decision("talk")
     if len(set(told)) > 1 or not before:
         return Decision("search", text)

@@ -77,7 +77,7 @@ async def _search(turn: Turn, question: str, query: str) -> Events:
 
 
 async def _say(turn: Turn, model: Model, question: str, best: Found) -> Events:
-    heading = OTHER_WORDS if model.calls_tools else OWN_WORDS
+    heading = (OTHER_WORDS if model.calls_tools else OWN_WORDS).format(name=model.name)
     # What the passage does not bear out is not shown, nor what only repeats it.
     judge = None if model.calls_tools else Judge(question, best.passage.text)
     request = complete(model, grounded_messages(question, best), {"max_tokens": GROUNDED_TOKENS})

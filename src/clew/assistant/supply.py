@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
 from ..errors import ClosedError
-from .models import Model, names_a_model, open_model, read_environment
+from .models import Model, open_model, read_environment, trusts_tools
 
 Opener = Callable[[AsyncExitStack], Awaitable[Model]]
 
@@ -26,7 +26,7 @@ class ModelSupply:
             opener: opens the model; what it leaves on the stack is closed with it.
             calls_tools: what `Model.calls_tools` will say; None reads it from the environment, as `open_model` will.
         """
-        self.calls_tools = names_a_model(read_environment()) if calls_tools is None else calls_tools
+        self.calls_tools = trusts_tools(read_environment()) if calls_tools is None else calls_tools
         self._opener = opener
         self._opening: asyncio.Task[Model] | None = None
         self._stack = AsyncExitStack()
