@@ -6,6 +6,7 @@ writer left is removed by the next one that opens the folder. In it, `.clew` hol
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import time
@@ -30,6 +31,8 @@ from .tree import name_of, walk
 CHUNK: Final = 256 * 1024
 """Bytes that are read at a time."""
 _GATHERED: Final = 1024 * 1024
+# What a stranger put there is no file: no link is followed, and no pipe waited for.
+_READ: Final = os.O_RDONLY | sum(getattr(os, flag, 0) for flag in ("O_BINARY", "O_NOFOLLOW", "O_NONBLOCK", "O_CLOEXEC"))
 _TICK_NS: Final = 1_000
 """What every file system of today tells apart."""
 
@@ -161,9 +164,13 @@ class Folder(Files):
 
     def _open(self, path: str) -> tuple[int, Stored]:
         try:
-            descriptor = os.open(self._place(path), os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            descriptor = os.open(self._place(path), _READ)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as e:
             raise _not_found(path) from e
+        except OSError as e:
+            if e.errno == errno.ELOOP:
+                raise _not_found(path) from e  # it is a link
+            raise
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode):
             os.close(descriptor)
