@@ -14,6 +14,22 @@ except ImportError as e:
 
 from .failures import AlreadyCompletedError, StoreAwayError, StoreRefusedError
 from .items import CODEC, UNREADABLE
+from .refusals import BadRequestError, BusyError, sentence_of, status_of
+from .server import Answer, DurableServer, Reply
 from .store import ChatKitStore
 
-__all__ = ["CODEC", "UNREADABLE", "AlreadyCompletedError", "ChatKitStore", "StoreAwayError", "StoreRefusedError"]
+__all__ = [
+    "CODEC",
+    "UNREADABLE",
+    "AlreadyCompletedError",
+    "Answer",
+    "BadRequestError",
+    "BusyError",
+    "ChatKitStore",
+    "DurableServer",
+    "Reply",
+    "StoreAwayError",
+    "StoreRefusedError",
+    "sentence_of",
+    "status_of",
+]
