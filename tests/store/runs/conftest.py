@@ -13,7 +13,7 @@ from clew.backends.sqlite.address import parse_address
 from .faulty import FaultyBackend
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "valkey-9.1"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Where the store is."""
     if request.param == "memory":
