@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from chatkit.types import (
+    AssistantMessageContent,
     AssistantMessageContentPartTextDelta,
     AssistantMessageItem,
     ClientToolCallItem,
@@ -40,6 +41,12 @@ def said(text: str, *, tool: str | None = None, **fields: Any) -> UserMessageIte
     content: list[UserMessageContent] = [UserMessageTextContent(text=text)]
     id = f"msg_{new_id()}"
     return UserMessageItem(id=id, thread_id="t", created_at=datetime.now(), content=content, inference_options=options, **fields)
+
+
+def replied(text: str) -> AssistantMessageItem:
+    """Return an assistant's message."""
+    content = [AssistantMessageContent(text=text)]
+    return AssistantMessageItem(id=f"msg_{new_id()}", thread_id="t", created_at=datetime.now(), content=content)
 
 
 def completed(item: ThreadItem, output: Any) -> ClientToolCallItem:

@@ -6,17 +6,17 @@ from contextlib import AsyncExitStack
 
 import pytest
 from chatkit.errors import CustomStreamError
-from chatkit.types import AssistantMessageItem, ClientToolCallItem, FileSource, NoticeEvent, ThreadItem, URLSource
+from chatkit.types import ClientToolCallItem, FileSource, NoticeEvent, ThreadItem, URLSource
 
 from clew.assistant.agent import SearchAgent
-from clew.assistant.models import Model
+from clew.assistant.models import LOCAL_INSTRUCTIONS, LOCAL_ROOM, Model
 from clew.assistant.profiles import PROFILES, TOOL
 from clew.assistant.search import DocsSearch
 from clew.assistant.supply import ModelSupply
 from clew.errors import MissingExtraError, UnavailableError
 
 from .models import scripted, supply_at
-from .support import Failing, animation, answer_of, collect, completed, done_items, make_thread, said, text_of
+from .support import Failing, animation, answer_of, collect, completed, done_items, make_thread, replied, said, text_of
 
 SEARCH = DocsSearch()
 
@@ -28,8 +28,9 @@ def supply_of(url: str) -> ModelSupply:
 
 @pytest.fixture
 def supply(llama_url: str) -> ModelSupply:
-    """The local model."""
-    return supply_of(llama_url)
+    """The local model, as `open_model` sets it up."""
+    options = {"temperature": 0.0, "max_tokens": 60}
+    return supply_at(llama_url, calls_tools=False, room=LOCAL_ROOM, instructions=LOCAL_INSTRUCTIONS, options=options)
 
 
 def missing() -> ModelSupply:
@@ -65,7 +66,7 @@ async def test_sources_are_links_where_the_pages_have_an_address() -> None:
 
 
 async def test_small_talk_is_streamed_from_the_model_and_nothing_is_looked_up(supply: ModelSupply) -> None:
-    items: list[ThreadItem] = [said("My name is Ada."), said("What is my name?")]
+    items: list[ThreadItem] = [said("My name is Ada."), replied("Hello Ada."), said("What is my name?")]
     events = await collect(SearchAgent(SEARCH, supply).respond(make_thread(), items))
     assert animation(events) == []
     assert "Ada" in text_of(events)
@@ -136,9 +137,7 @@ async def test_of_the_models_words_only_those_are_shown_that_the_passage_bears_o
 
 
 async def test_a_small_model_is_not_shown_what_was_looked_up_before_nor_more_than_its_room() -> None:
-    old = AssistantMessageItem.model_validate(
-        {"id": "a", "thread_id": "t", "created_at": "2026-01-01T00:00:00", "content": [{"text": "QUOTED", "type": "output_text"}]}
-    )
+    old = replied("QUOTED")
     items: list[ThreadItem] = [said("hello " * 2_000), said("What is a tombstone?"), old, said("My name is Ada."), said("Hi!")]
     with scripted(["Hello"]) as model:
         await collect(SearchAgent(SEARCH, supply_of(model.url)).respond(make_thread(), items))

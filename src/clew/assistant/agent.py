@@ -21,12 +21,13 @@ try:
 except ImportError as error:
     raise MissingExtraError("clew.assistant.agent", "chatkit") from error
 
+from .animation import start_event
 from .answer import Answer
 from .calling import answer_with_tools
 from .completion import NoToolsError
 from .history import newest_turn, spoken_text
 from .ruled import answer_by_rule
-from .turn import Turn
+from .turn import Events, Turn
 
 SEARCH_S: Final = 10.0
 TITLE: Final = 60
@@ -84,11 +85,8 @@ class SearchAgent:
         Raises:
             CustomStreamError: no model answered; ChatKit shows its sentence. What had been written is finished before.
         """
-        newest = newest_turn(items)
-        if newest is None:
+        if newest_turn(items) is None:
             return
-        if isinstance(newest, UserMessageItem) and not thread.title:
-            thread.title = _title(spoken_text(newest))
         turn = Turn(
             thread=thread,
             items=items,
@@ -100,6 +98,15 @@ class SearchAgent:
             docs_url=self._docs_url,
             search_s=self._search_s,
         )
+        async with aclosing(self._answer(turn)) as events:
+            async for event in events:
+                # ChatKit saves a new title when it has passed an event on. Were that the start of a search, a request that is
+                # cancelled meanwhile would never see the stop.
+                if not thread.title and event != start_event():
+                    thread.title = _title(items)
+                yield event
+
+    async def _answer(self, turn: Turn) -> Events:
         if self._supply.calls_tools and self._takes_tools:
             try:
                 async with aclosing(answer_with_tools(turn)) as events:
@@ -115,6 +122,9 @@ class SearchAgent:
                 yield event
 
 
-def _title(text: str) -> str | None:
-    line = " ".join(text.split())
-    return (line if len(line) <= TITLE else f"{line[: TITLE - 1].rstrip()}…") or None
+def _title(items: Sequence[ThreadItem]) -> str | None:
+    """Return the first words that a person said."""
+    for item in items:
+        if isinstance(item, UserMessageItem) and (line := " ".join(spoken_text(item).split())):
+            return line if len(line) <= TITLE else f"{line[: TITLE - 1].rstrip()}…"
+    return None

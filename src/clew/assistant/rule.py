@@ -30,9 +30,9 @@ _GREETINGS: Final = """
 """
 _SMALL_TALK: Final = frozenset(_GREETINGS.split())
 _OURS: Final = """
-    backend backup cache chat chats cluster conversation conversations data database disk error errors file files history item
-    items key keys lease log message messages model namespace password redis route routes run runs sentinel server session sessions
-    setting settings sqlite store thread threads url valkey value values
+    backend backup cache chat chats cluster conversation conversations data database disk error errors file files history
+    item items key keys lease log message messages model namespace password redis route routes run runs sentinel server session
+    sessions setting settings sqlite store thread threads url valkey value values
 """
 _OF_CLEW: Final = frozenset(_OURS.split())
 """What is "my" in a question about clew."""
