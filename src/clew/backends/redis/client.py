@@ -31,6 +31,19 @@ OLDEST: Final = (6, 2)
 """The oldest Redis whose commands clew uses."""
 
 
+class PoliteSentinel(Sentinel):
+    """The sentinels, asked by one caller at a time: several at once lose one of them from redis-py's list (8.1)."""
+
+    def __init__(self, sentinels: list[tuple[str, int]], *, sentinel_kwargs: dict[str, Any]) -> None:
+        super().__init__(sentinels, sentinel_kwargs=sentinel_kwargs)  # type: ignore[no-untyped-call]
+        self._turn = asyncio.Lock()
+
+    async def discover_master(self, service_name: str) -> Any:  # as redis-py has it
+        """Return the address of the primary."""
+        async with self._turn:
+            return await super().discover_master(service_name)
+
+
 class Client:
     """Requests in, replies out, whatever the topology.
 
@@ -68,7 +81,7 @@ class Client:
                 elif options.topology == "sentinel":
                     sentinel_kwargs = {k: v for k, v in kwargs.items() if k not in ("username", "password", "db")}
                     sentinel_kwargs |= {"username": options.sentinel_username, "password": options.sentinel_password}
-                    sentinel = Sentinel(list(options.hosts), sentinel_kwargs=sentinel_kwargs)  # type: ignore[no-untyped-call]
+                    sentinel = PoliteSentinel(list(options.hosts), sentinel_kwargs=sentinel_kwargs)
                     tls = kwargs.pop("ssl", False)
                     self._pool = SentinelConnectionPool(options.service, sentinel, ssl=tls, **kwargs)  # type: ignore[no-untyped-call]
                 else:
