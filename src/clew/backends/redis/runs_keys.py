@@ -15,6 +15,7 @@ All of them expire. On a cluster from Redis 7.0 the channels are sharded.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 from ...records import Partition
@@ -57,3 +58,12 @@ def run_keys(namespace: str, partition: Partition, run: str) -> RunKeys:
         InvalidError: the run, or its partition's owner or name, is not a valid id.
     """
     return RunKeys(namespace, partition, run)
+
+
+def keys_of_runs(prefix: str, runs: Sequence[bytes]) -> list[bytes]:
+    """Return every key of a partition's runs: the list, the turn, and the record and stream of each, named percent-encoded."""
+    found = [runs_key(prefix), turn_key(prefix)]
+    for run in runs:
+        name = run.decode()
+        found += (f"{prefix}run:{name}".encode(), f"{prefix}events:{name}".encode())
+    return found
