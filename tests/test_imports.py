@@ -142,6 +142,12 @@ def test_the_bare_wheel_keeps_a_conversation_and_says_what_is_missing(wheel: Pat
     assert "Where do I stay?" in done.stdout
     assert (tmp_path / "conversations.db").exists()
 
+    searched = run(
+        "from clew.assistant.search import DocsSearch; print(DocsSearch().find('tombstone')[0].passage.page)",
+        bin_folder / "python",
+    )
+    assert (searched.stdout, searched.stderr) == ("glossary.md\n", "")
+
     helped = subprocess.run([bin_folder / "clew", "--help"], capture_output=True, text=True, timeout=30, check=False)
     assert helped.returncode != 0
     assert "pip install 'clew[cli]'" in helped.stderr

@@ -9,7 +9,7 @@ from chatkit.errors import CustomStreamError
 from chatkit.types import ClientToolCallItem, FileSource, NoticeEvent, ThreadItem, URLSource
 
 from clew.assistant.agent import SearchAgent
-from clew.assistant.models import LOCAL_INSTRUCTIONS, LOCAL_ROOM, Model
+from clew.assistant.models import LOCAL_ANSWER, LOCAL_INSTRUCTIONS, LOCAL_ROOM, Model
 from clew.assistant.profiles import PROFILES, TOOL
 from clew.assistant.search import DocsSearch
 from clew.assistant.supply import ModelSupply
@@ -29,7 +29,7 @@ def supply_of(url: str) -> ModelSupply:
 @pytest.fixture
 def supply(llama_url: str) -> ModelSupply:
     """The local model, as `open_model` sets it up."""
-    options = {"temperature": 0.0, "max_tokens": 60}
+    options = {"temperature": 0.0, "max_tokens": LOCAL_ANSWER}
     return supply_at(llama_url, calls_tools=False, room=LOCAL_ROOM, instructions=LOCAL_INSTRUCTIONS, options=options)
 
 
@@ -66,11 +66,14 @@ async def test_sources_are_links_where_the_pages_have_an_address() -> None:
 
 
 async def test_small_talk_is_streamed_from_the_model_and_nothing_is_looked_up(supply: ModelSupply) -> None:
-    items: list[ThreadItem] = [said("My name is Ada."), replied("Hello Ada."), said("What is my name?")]
-    events = await collect(SearchAgent(SEARCH, supply).respond(make_thread(), items))
-    assert animation(events) == []
+    agent, items = SearchAgent(SEARCH, supply), list[ThreadItem]()
+    for text in ("My name is Ada.", "What is my name?"):
+        items.append(said(text))
+        events = await collect(agent.respond(make_thread(), items))
+        items += done_items(events)
+        assert animation(events) == []
+        assert len(events) > 5
     assert "Ada" in text_of(events)
-    assert len(events) > 5
 
 
 async def test_the_client_tool_ends_the_turn_and_its_output_is_answered() -> None:
