@@ -25,8 +25,8 @@ from .faults import fault_of
 from .keys import read_path
 from .locking import hold
 from .streams import gather
-from .threads import T, run_thread
 from .tree import name_of, walk
+from .waiting import T, run_thread
 
 CHUNK: Final = 256 * 1024
 """Bytes that are read at a time."""

@@ -13,10 +13,6 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from ..errors import ClewError, InvalidError, MissingExtraError, NotFoundError, UnavailableError, UnsupportedError
-from .contract import Files, Opened, Stored
-from .keys import read_path
-from .s3_faults import FAULTS, fault_of, is_beyond_end
-from .streams import gather
 
 try:
     import obstore
@@ -24,8 +20,15 @@ try:
 except ImportError as e:
     raise MissingExtraError("keeping files in S3", "s3") from e
 
+from .contract import Files, Opened, Stored
+from .feeding import Feed
+from .keys import read_path
+from .s3_faults import FAULTS, fault_of, is_beyond_end
+from .streams import gather
+from .waiting import finish
+
 if TYPE_CHECKING:
-    from obstore import GetOptions, ObjectMeta, PutMode
+    from obstore import GetOptions, ObjectMeta, PutMode, PutResult
     from obstore.store import S3Config
 
     from .address import Bucket
@@ -33,9 +36,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PART: Final = 8 * 1024 * 1024
-"""Bytes of one request of a long upload; four of them are under way at a time."""
+"""Bytes of one request of a long upload; two of them are under way at a time."""
 CHUNK: Final = 256 * 1024
 """Bytes that are read at a time, at least."""
+SLOWEST: Final = 512 * 1024
+"""Bytes a second that an upload must reach: the time until an answer starts when this much may have been sent."""
+_AT_ONCE: Final = 2
 _CONNECT_S: Final = 3.0
 _RETRIES: Final = 3
 
@@ -43,9 +49,10 @@ _RETRIES: Final = 3
 class S3(Files):
     """A file store in a bucket. Made by `open_bucket`."""
 
-    def __init__(self, store: S3Store, bucket: Bucket) -> None:
+    def __init__(self, bucket: Bucket) -> None:
         super().__init__(f"the bucket {bucket.name!r}")
-        self._store = store
+        self._store = _make_store(bucket, bucket.timeout_s)
+        self._uploads = _make_store(bucket, bucket.timeout_s + _AT_ONCE * PART / SLOWEST)
         self._prefix = bucket.prefix + "/" if bucket.prefix else ""
         self._timeout = bucket.timeout_s
 
@@ -65,35 +72,34 @@ class S3(Files):
             return await self._put_whole(path, first, "overwrite", None)
 
     async def _put_whole(self, path: str, data: bytes, mode: PutMode, expected: str | None) -> Stored:
-        put = obstore.put_async(self._store, self._prefix + path, data, mode=mode, use_multipart=False)
-        done = await self._ask(path, put, expected=expected, bounded=False)
+        put = obstore.put_async(self._uploads, self._prefix + path, data, mode=mode, use_multipart=False)
+        done = await self._ask(path, put, seconds=self._timeout + len(data) / SLOWEST, expected=expected)
         return Stored(path, len(data), self._need_etag(done["e_tag"]), datetime.now(UTC))
 
     async def _put_parts(self, path: str, first: Sequence[bytes], following: AsyncGenerator[bytes, None]) -> Stored:
-        size, broken = 0, list[Exception]()
-
-        async def parts() -> AsyncGenerator[bytes, None]:
-            nonlocal size
-            for piece in first:
-                size += len(piece)
-                yield piece
-            try:
-                async for piece in following:
-                    size += len(piece)
-                    yield piece
-            except Exception as e:
-                broken.append(e)
-                raise
-
-        put = obstore.put_async(self._store, self._prefix + path, parts(), chunk_size=PART, max_concurrency=4, use_multipart=True)
+        feed: Feed[PutResult] = Feed()
+        feed.begin(
+            obstore.put_async(
+                self._uploads,
+                self._prefix + path,
+                feed.pieces(),
+                chunk_size=PART,
+                max_concurrency=_AT_ONCE,
+                use_multipart=True,
+            )
+        )
         try:
-            done = await self._ask(path, put, bounded=False)
-        except Exception:
-            # What the caller's stream raised is the caller's, and no fault of S3.
-            if broken:
-                raise broken[0] from None
+            for piece in first:
+                await feed.add(piece)
+            async for piece in following:
+                await feed.add(piece)
+            done = await feed.end()
+        except BaseException as e:
+            await finish(asyncio.ensure_future(feed.break_off(self._timeout)))
+            if feed.failed is e and isinstance(e, FAULTS):
+                raise self._fault(e, path) from e
             raise
-        return Stored(path, size, self._need_etag(done["e_tag"]), datetime.now(UTC))
+        return Stored(path, feed.size, self._need_etag(done["e_tag"]), datetime.now(UTC))
 
     async def _get(self, path: str, start: int, length: int | None) -> Opened:
         options: GetOptions = {}
@@ -160,15 +166,16 @@ class S3(Files):
         await self._ask("", obstore.delete_async(self._store, [self._prefix + path for path in paths]))
         return len(paths)
 
-    async def _ask(self, path: str, asking: Awaitable[T], *, expected: str | None = None, bounded: bool = True) -> T:
-        """Return the answer, or raise an error of clew. A bounded call ends in time, another one with its last request."""
+    async def _ask(self, path: str, asking: Awaitable[T], *, seconds: float | None = None, expected: str | None = None) -> T:
+        """Return the answer, or raise an error of clew: in at most some seconds, for None in those of the store's timeout."""
+        limit = self._timeout if seconds is None else seconds
         try:
-            async with asyncio.timeout(self._timeout if bounded else None):
+            async with asyncio.timeout(limit):
                 return await asking
         except (ClewError, StopAsyncIteration):
             raise
         except TimeoutError as e:
-            raise UnavailableError(f"{self.name} did not answer in {self._timeout:g} seconds") from e
+            raise UnavailableError(f"{self.name} did not answer in {limit:g} seconds") from e
         except FAULTS as e:
             raise self._fault(e, path, expected) from e
 
@@ -192,20 +199,27 @@ async def open_bucket(bucket: Bucket) -> S3:
         DeniedError: the credentials in the environment are missing, wrong, or may not list the bucket.
         UnsupportedError: there is no such bucket, or the server gives no ETags.
     """
-    timeout = timedelta(seconds=bucket.timeout_s)
+    files = S3(bucket)
+    await files.prove()
+    return files
+
+
+def _make_store(bucket: Bucket, answer_s: float) -> S3Store:
     config: S3Config = {"virtual_hosted_style_request": bucket.virtual_hosts}
     if bucket.endpoint is not None:
         config["endpoint"] = bucket.endpoint
     if bucket.region is not None:
         config["region"] = bucket.region
-    store = S3Store(
+    timeout = timedelta(seconds=bucket.timeout_s)
+    return S3Store(
         bucket.name,
         config=config,
         client_options={
             "allow_http": bucket.endpoint is not None and bucket.endpoint.startswith("http:"),
             "connect_timeout": min(timeout, timedelta(seconds=_CONNECT_S)),
+            # From the start of a request to its answer, and from each piece of that to the next.
+            "read_timeout": timedelta(seconds=answer_s),
             # Not the time for all of an answer: a long file to a slow reader takes what it takes.
-            "read_timeout": timeout,
             "timeout": timedelta(days=1),
         },
         retry_config={
@@ -214,6 +228,3 @@ async def open_bucket(bucket: Bucket) -> S3:
             "backoff": {"init_backoff": timedelta(milliseconds=50), "max_backoff": timedelta(seconds=1), "base": 2},
         },
     )
-    files = S3(store, bucket)
-    await files.prove()
-    return files

@@ -1,4 +1,4 @@
-"""Blocking calls in threads, which are over when the call is: also where the caller was cancelled meanwhile."""
+"""Work that is over when the call is: also where the caller was cancelled meanwhile, and again."""
 
 from __future__ import annotations
 
@@ -14,16 +14,20 @@ async def run_thread(work: Callable[[], T]) -> T:
 
     A cancelled caller waits until the thread is done, so that nothing it uses is taken from under it; then it is cancelled.
     """
-    task = asyncio.get_running_loop().run_in_executor(None, work)
+    return await finish(asyncio.get_running_loop().run_in_executor(None, work))
+
+
+async def finish(work: asyncio.Future[T]) -> T:
+    """Return what `work` gives. A cancelled caller waits for it all the same, and is cancelled then."""
     cancelled = False
-    while not task.done():
+    while not work.done():
         try:
-            await asyncio.wait({task})
+            await asyncio.wait({work})
         except asyncio.CancelledError:
             # It may come again at every await.
             cancelled = True
     if cancelled:
-        # Retrieved, so that the loop does not complain of an error nobody saw.
-        task.exception()
+        # Looked at, so that the loop does not complain of an error that nobody saw.
+        work.cancelled() or work.exception()
         raise asyncio.CancelledError
-    return task.result()
+    return work.result()

@@ -1,0 +1,241 @@
+"""What only a bucket can be asked: a server that is away, hangs, refuses or has no bucket; parts of long uploads; credentials."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+import servers
+from clew import ClewError, ConflictError, DeniedError, MissingExtraError, NotFoundError, UnavailableError, UnsupportedError
+from clew.files import Files, connect_files
+from clew.files.s3 import PART
+
+TIMEOUT = 1.0
+# A request may be repeated once it is late, and the machine may be busy.
+BOUND = 4 * TIMEOUT + 3
+
+
+@pytest.fixture
+def url(object_server: servers.ObjectServer, bucket: str) -> str:
+    return object_server.url(bucket, "chat", timeout=20)
+
+
+@pytest.fixture
+def hasty_url(object_server: servers.ObjectServer, bucket: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The same bucket, with little patience."""
+    monkeypatch.setattr("clew.files.s3.SLOWEST", 64 * 1024 * 1024)
+    return object_server.url(bucket, "chat", timeout=TIMEOUT)
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Fail where what is inside takes too long."""
+    start = time.monotonic()
+    yield
+    assert time.monotonic() - start < BOUND
+
+
+async def check_unavailable(files: Files) -> None:
+    """Every verb must say in time that the store is away."""
+    for call in (
+        files.head(("a",)),
+        files.get(("a",)),
+        files.put(("a",), b"x"),
+        files.put(("a",), b"x", create=True),
+        files.put(("a",), b"x" * (PART + 1)),
+        files.list(),
+        files.delete(("a",)),
+        files.delete_all(("a",)),
+    ):
+        with bounded(), pytest.raises(UnavailableError):
+            await call
+
+
+def uploads(server: servers.ObjectServer, bucket: str) -> list[str]:
+    """Return the ids of uploads whose parts the bucket still keeps."""
+    return re.findall(r"<UploadId>([^<]+)</UploadId>", server.call("GET", f"/{bucket}?uploads"))
+
+
+async def test_a_server_that_hangs_is_unavailable_in_time_and_works_again(
+    object_server: servers.ObjectServer, hasty_url: str
+) -> None:
+    async with connect_files(hasty_url) as files:
+        await files.put(("a",), b"x")
+        object_server.pause()
+        try:
+            await check_unavailable(files)
+            with bounded(), pytest.raises(UnavailableError):
+                await connect_files(hasty_url)
+        finally:
+            object_server.resume()
+        async with await files.get(("a",)) as reading:
+            assert await reading.read() == b"x"
+
+
+async def test_a_server_that_is_away_is_unavailable_in_time_and_works_again(
+    object_server: servers.ObjectServer, bucket: str, hasty_url: str
+) -> None:
+    async with connect_files(hasty_url) as files:
+        object_server.kill()
+        try:
+            await check_unavailable(files)
+            with bounded(), pytest.raises(UnavailableError):
+                await connect_files(hasty_url)
+        finally:
+            await asyncio.to_thread(object_server.run)
+        object_server.call("PUT", f"/{bucket}")
+        await files.put(("a",), b"x")
+
+
+async def test_a_server_that_hangs_while_a_file_is_read_is_unavailable_in_time(
+    object_server: servers.ObjectServer, url: str, hasty_url: str
+) -> None:
+    async with connect_files(url) as patient:
+        await patient.put(("a",), b"x" * 60_000_000)
+    async with connect_files(hasty_url) as files, await files.get(("a",)) as reading:
+        chunks = aiter(reading)
+        assert await anext(chunks)
+        object_server.pause()
+        try:
+            with bounded(), pytest.raises(UnavailableError):
+                async for _ in chunks:
+                    pass
+        finally:
+            object_server.resume()
+
+
+async def test_a_bucket_that_is_not_there_is_said_to_be_missing(object_server: servers.ObjectServer, credentials: None) -> None:
+    with pytest.raises(UnsupportedError, match="does not exist"):
+        await connect_files(object_server.url("clew-no-such-bucket"))
+
+
+async def test_credentials_that_are_refused_are_denied_and_not_repeated(
+    object_server: servers.ObjectServer, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with connect_files(url) as files:
+        await files.put(("a",), b"x")
+        object_server.call("POST", "/moto-api/reset-auth", b"0")
+        try:
+            for call in (files.head(("a",)), files.put(("a",), b"y"), files.list(), connect_files(url).__aenter__()):
+                with pytest.raises(DeniedError, match="AWS_ACCESS_KEY_ID") as caught:
+                    await call
+                assert "lovelace" not in str(caught.value)
+        finally:
+            object_server.call("POST", "/moto-api/reset-auth", b"inf")
+
+
+async def test_without_credentials_the_answer_comes_in_time(hasty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    with bounded(), pytest.raises((UnavailableError, DeniedError)):
+        await connect_files(hasty_url)
+
+
+@pytest.mark.parametrize("size", [PART - 1, PART, PART + 1, 2 * PART, 3 * PART + 7])
+async def test_parts_make_one_whole_file(url: str, size: int) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        left = size
+        while left:
+            chunk = bytes([left % 251]) * min(left, 700_001)
+            left -= len(chunk)
+            yield chunk
+
+    async with connect_files(url) as files:
+        put = await files.put(("a",), chunks())
+        head = await files.head(("a",))
+        assert (put.size, put.etag) == (head.size, head.etag) == (size, head.etag)
+        async with await files.get(("a",)) as reading:
+            assert await reading.read() == b"".join([chunk async for chunk in chunks()])
+
+
+async def test_an_upload_that_breaks_off_leaves_no_parts(object_server: servers.ObjectServer, bucket: str, url: str) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"x" * 1_000_000
+        raise ValueError("the client is gone")
+
+    async with connect_files(url) as files:
+        with pytest.raises(ValueError, match="the client is gone"):
+            await files.put(("a",), broken())
+        with pytest.raises(NotFoundError):
+            await files.head(("a",))
+    assert uploads(object_server, bucket) == []
+
+
+async def test_an_upload_that_is_cancelled_leaves_no_parts(object_server: servers.ObjectServer, bucket: str, url: str) -> None:
+    half, forever = asyncio.Event(), asyncio.Event()
+
+    async def hanging() -> AsyncIterator[bytes]:
+        for _ in range(20):
+            yield b"x" * 1_000_000
+        half.set()
+        await forever.wait()
+
+    async with connect_files(url) as files:
+        task = asyncio.create_task(files.put(("a",), hanging()))
+        await half.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert uploads(object_server, bucket) == []
+
+
+async def test_only_what_is_below_the_prefix_is_seen(object_server: servers.ObjectServer, bucket: str, url: str) -> None:
+    other = object_server.url(bucket, "chatter")
+    async with connect_files(url) as files, connect_files(other) as others, connect_files(object_server.url(bucket)) as all:
+        await others.put(("a",), b"other")
+        await files.put(("a",), b"ours")
+        assert [info.key for info in await files.list()] == [("a",)]
+        assert [info.key for info in await all.list()] == [("chat", "a"), ("chatter", "a")]
+        assert await all.delete_all(("chat",)) == 1
+        assert (await others.head(("a",))).size == 5
+
+
+async def test_what_a_stranger_put_there_is_found_or_left_out(object_server: servers.ObjectServer, bucket: str, url: str) -> None:
+    for name in ("plain.md", "with%20blank.md", "a/b.md", ".hidden"):
+        object_server.call("PUT", f"/{bucket}/chat/{name}", b"by hand")
+    async with connect_files(url) as files:
+        assert [info.key for info in await files.list()] == [("a", "b.md"), ("plain.md",)]
+        found = await files.head(("plain.md",))
+        object_server.call("PUT", f"/{bucket}/chat/plain.md", b"by hand, again")
+        with pytest.raises(ConflictError):
+            await files.put(("plain.md",), b"x", if_match=found.etag)
+
+
+async def test_more_files_than_one_answer_of_s3_holds_are_listed_and_deleted(url: str) -> None:
+    async with connect_files(url) as files:
+        await asyncio.gather(*(files.put(("a", f"{n:04}"), b"") for n in range(1_050)))
+        page = await files.list(("a",), limit=1_000)
+        assert page.has_more
+        assert len(await files.list(("a",), limit=1_000, cursor=page.cursor)) == 50
+        assert await files.delete_all(("a",)) == 1_050
+
+
+async def test_no_error_repeats_a_secret(object_server: servers.ObjectServer, hasty_url: str) -> None:
+    object_server.pause()
+    try:
+        with pytest.raises(ClewError) as caught:
+            await connect_files(hasty_url)
+    finally:
+        object_server.resume()
+    assert "lovelace" not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+def test_without_the_extra_the_message_has_the_command() -> None:
+    code = (
+        "import sys, asyncio; sys.modules['obstore'] = None\n"
+        "from clew.files import connect_files\n"
+        "asyncio.run(connect_files('memory://').__aenter__())\n"
+        "try: asyncio.run(connect_files('s3://bucket').__aenter__())\n"
+        "except ImportError as e: print(type(e).__name__, e)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.startswith(MissingExtraError.__name__)
+    assert "pip install 'clew[s3]'" in done.stdout
