@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, TypeAlias
 
-from ...errors import ClewError, ClosedError, UnreadableError
+from ...errors import ClewError, ClosedError, GoneError, UnreadableError
 from ...runs import EventId, EventPage, RunEvent
 from .hub import Hub
 from .runs_keys import RunKeys
@@ -45,6 +45,8 @@ class Feed:
         """How often there was something new, or might have been."""
         self.renewals = 0
         """How often the subscription was made anew: what a page read before that lacks may never be heard."""
+        self.dropped = False
+        """Whether the thread was dropped. Its tombstone may have been for no time at all."""
         self._hub = hub
         self._loop = hub.client.loop
         self._read = read
@@ -93,8 +95,11 @@ class Feed:
 
         Raises:
             UnavailableError: the log could not be read.
+            GoneError: the thread was dropped.
             ClosedError: the store was closed.
         """
+        if self.dropped:
+            raise GoneError("the thread of this run has been deleted")
         if self._hub.closed:
             raise ClosedError("this store was closed: connect again")
         if self.moves != seen:
@@ -117,6 +122,10 @@ class Feed:
                 self._fill()
             return
         self._quiet = False
+        if message == b"gone":
+            self.dropped = True
+            self._fail(GoneError("the thread of this run has been deleted"))
+            return
         try:
             self._take(message)
         except UnreadableError:

@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator, Sequence
 from contextlib import contextmanager
 from weakref import WeakKeyDictionary
 
-from ...errors import ClosedError
+from ...errors import ClosedError, NotFoundError
 from ...records import Partition
 from ...run_limits import check_after
 from ...runs import NOWHERE, EventId, EventPage, Run, RunEvent
@@ -36,7 +36,12 @@ class RunFollowVerbs(RunReadVerbs, FollowVerbs):
                 seen = feed.moves
                 events = feed.after(cursor)
                 if events is None:
-                    events = await self._read_on(partition, run, cursor, feed)
+                    try:
+                        events = await self._read_on(partition, run, cursor, feed)
+                    except NotFoundError:
+                        events = ()
+                        if not feed.dropped:
+                            raise
                 for event in events:
                     yield event
                     cursor = event.at

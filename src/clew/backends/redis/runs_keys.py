@@ -7,7 +7,7 @@
 | `<ns>:{<owner>/<name>}:turn` | string | the run that has the thread's turn |
 | `<ns>:{<owner>/<name>}:run:<run>` | hash | `n` number, `b` `h` the first and the present holder, `e` epoch, `l` end of the lease (ms), `t` whether it takes the turn, `c` `z` created and ended (ms), `x` asked to stop (ms), `s` state, `i` `a` `d` id, `after` and data of the terminal event, `o` `k` `r` `m` the retention, `u` the caller's data |
 | `<ns>:{<owner>/<name>}:events:<run>` | stream | one field `e` an event: its kind, a space, and its data; in the first of an epoch `after` and a space stand between; closed after the terminal event by the greatest id |
-| `<ns>:{<owner>/<name>}:told:<run>` | channel | an id, a space and the field of each event; empty: look at the log |
+| `<ns>:{<owner>/<name>}:told:<run>` | channel | an id, a space and the field of each event; empty: look at the log; `gone`: the thread was dropped |
 | `<ns>:{<owner>/<name>}:stop:<run>` | channel | empty messages: look at the record |
 
 All of them expire. On a cluster from Redis 7.0 the channels are sharded.
