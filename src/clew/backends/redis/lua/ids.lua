@@ -62,7 +62,7 @@ local function find(log, digest, key)
         from = at + 1
     end
     if log.waits_from == 1 then return removed, false end
-    local share, fields = struct.unpack('>I4', digest) % SHARES, {}
+    local share, fields = string.byte(digest, DIGEST) % SHARES, {}
     for segment = math.floor(log.base / SEGMENT), math.floor((log.waits_from - 1) / SEGMENT) do
         fields[#fields + 1] = segment * SHARES + share
     end
@@ -89,7 +89,7 @@ local function find(log, digest, key)
 end
 
 local function bucket_of(digest, position, place)
-    return (position - place) / SEGMENT * SHARES + struct.unpack('>I4', digest) % SHARES
+    return (position - place) / SEGMENT * SHARES + string.byte(digest, DIGEST) % SHARES
 end
 
 -- Take away what is known of the id at this position.
@@ -115,19 +115,23 @@ local function settle(log)
     local wait, position = waiting(log), log.waits_from
     if wait == '' then return end
     local added, fields, different = {}, {}, 0
+    local place = position % SEGMENT
+    local buckets = (position - place) / SEGMENT * SHARES
     for at = 1, #wait, DIGEST do
-        local digest, place = string.sub(wait, at, at + 5), position % SEGMENT
+        local digest = string.sub(wait, at, at + 5)
         if digest ~= NONE then
-            local bucket = bucket_of(digest, position, place)
+            local bucket = buckets + string.byte(digest, DIGEST) % SHARES
+            local record = digest .. string.char(place / 256, place % 256)
             local records = added[bucket]
-            if not records then
-                records = ''
+            if records then added[bucket] = records .. record
+            else
                 different = different + 1
                 fields[different] = bucket
+                added[bucket] = record
             end
-            added[bucket] = records .. digest .. struct.pack('>I2', place)
         end
-        position = position + 1
+        place = place + 1
+        if place == SEGMENT then place, buckets = 0, buckets + SHARES end
     end
     if different > 0 then
         local stored = redis.call('HMGET', log.ids, unpack(fields))
