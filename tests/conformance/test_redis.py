@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from clew.conformance import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, ValuesSuite
+from clew.conformance import BackendSuite, CataloguingSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite
 
 
 @pytest.fixture
@@ -21,6 +21,10 @@ class TestListing(ListingSuite):
     """An owner's listing."""
 
 
+class TestCataloguing(CataloguingSuite):
+    """An owner's catalogue."""
+
+
 class TestLeasing(LeasingSuite):
     """Leases."""
 
@@ -31,3 +35,7 @@ class TestExpiry(ExpirySuite):
 
 class TestValues(ValuesSuite):
     """Plain values."""
+
+
+class TestRuns(RunsSuite):
+    """Runs."""

@@ -14,6 +14,7 @@ try:
 except ImportError as error:
     raise MissingExtraError("a Redis or Valkey store", "redis") from error
 
+from .cataloguing import CatalogueVerbs
 from .describing import DescribeVerbs
 from .options import parse_url
 from .powers import Powers
@@ -22,7 +23,7 @@ from .runs import RunVerbs
 __all__ = ["RedisBackend", "open_backend"]
 
 
-class RedisBackend(Powers, RunVerbs, DescribeVerbs):
+class RedisBackend(Powers, CatalogueVerbs, RunVerbs, DescribeVerbs):
     """Every verb and every optional power of `clew.backend`, on one URL."""
 
 

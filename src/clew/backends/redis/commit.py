@@ -11,10 +11,11 @@ from ...ids import new_id
 from ...limits import TOMBSTONE_MS, check_appends, check_changes, check_expect, check_id, check_ttl
 from ...records import PRESENT, Any_, Append, Change, Commit, Partition, PutDocument, Remove, Replace, Trim, Truncate
 from .appends import MAX_ENTRIES, gather
-from .base import RedisBase
+from .base import ITEMS, RedisBase
 from .client import Client
 from .keys import PartitionKeys, id_fields
-from .trips import Reply
+from .runs_keys import keys_of_runs
+from .trips import Reply, pack
 
 Arg = bytes | str | int
 
@@ -85,30 +86,53 @@ class CommitVerbs(RedisBase):
                 _refuse(partition, reply, changes, expect)
             self._learn_logs(partition, reply[1])
 
-    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS) -> bool:
+    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None) -> bool:
         """See Backend.drop."""
+        held = "" if unless is None else "=" + check_id(unless, "a document's key")
         if tombstone_ms != 0:
             check_ttl(tombstone_ms)
         keys = self._keys(partition)
         client = await self._client()
         if self._listed_on_one_server():
-            return await self._drop(client, partition, keys, tombstone_ms)
+            return await self._drop(client, partition, keys, tombstone_ms, held)
         # Two servers, two requests: a close does not come between them.
-        return await self._whole(self._drop(client, partition, keys, tombstone_ms))
+        return await self._whole(self._drop(client, partition, keys, tombstone_ms, held))
 
-    async def _drop(self, client: Client, partition: Partition, keys: PartitionKeys, tombstone_ms: int) -> bool:
+    async def _drop(self, client: Client, partition: Partition, keys: PartitionKeys, tombstone_ms: int, held: str) -> bool:
+        place = b""
+        was_there = False
+        runs: Sequence[bytes] = ()
         while True:
-            logs = self._logs_of(partition, ())
-            arguments: tuple[Arg, ...] = (tombstone_ms, keys.member, keys.bell, *(keys.log(name)[0] for name in logs))
-            script_keys = self._script_keys(keys, logs, listed=True)
+            # Nearly every partition has this log, and one too many does no harm.
+            logs = self._logs_of(partition, (ITEMS,))
+            names = [keys.log(name)[0] for name in logs] + [client.publish + b"/" + run for run in runs]
+            arguments: tuple[Arg, ...] = (tombstone_ms, keys.member, keys.bell, held, place, *names)
+            found = self._script_keys(keys, logs, listed=True)
+            script_keys = [*found[:5], *keys_of_runs(keys.prefix, runs), *found[5:]]
             reply = await client.run("drop", script_keys, arguments, repeatable=False)
+            if reply[0] == b"runs":
+                runs = reply[1]
+                continue
             if reply[0] == b"logs":
                 self._learn_logs(partition, reply[1])
                 continue
+            if reply[0] == b"held":
+                raise ConflictError(f"{partition.name!r} has the document {held[1:]!r}, so it was not deleted", actual=held[1:])
             self._known_logs.pop(partition, None)
-            if not self._listed_on_one_server():
-                await client.call(keys.listing, _pack_zrem(keys), durable=True)
-            return bool(reply[0] == b"ok" and reply[1] == 1)
+            was_there = was_there or (reply[0] == b"ok" and reply[1] == 1)
+            if self._listed_on_one_server() or place:
+                return was_there
+            place = await self._unlist(client, keys)
+            if not (place and was_there and tombstone_ms):
+                return was_there
+            # Once more, for the tombstone to keep the place.
+
+    async def _unlist(self, client: Client, keys: PartitionKeys) -> bytes:
+        """On a cluster, take a name out of its owner's listings; return its place in the order of making, if it had one."""
+        place: bytes | None = (await client.call(keys.made, pack("ZSCORE", keys.made, keys.member)))[0]
+        for key in (keys.listing, keys.made):
+            await client.call(key, pack("ZREM", key, keys.member), durable=True)
+        return place or b""
 
     def _script_keys(self, keys: PartitionKeys, logs: Sequence[str], *, listed: bool) -> list[bytes]:
         listing = keys.listing if listed and self._listed_on_one_server() else keys.meta
@@ -119,7 +143,7 @@ class CommitVerbs(RedisBase):
 
     async def _touch(self, client: Client, partition: Partition, keys: PartitionKeys) -> None:
         """On a cluster the listing is on another server: it is written first, so that no thread is ever unlisted."""
-        await client.run("touch", [keys.listing], [keys.member])
+        await client.run("touch", [keys.listing, keys.made], [keys.member])
 
 
 def _only_log(changes: Sequence[Change]) -> str | None:
@@ -132,12 +156,6 @@ def _only_log(changes: Sequence[Change]) -> str | None:
         if not isinstance(change, Append) or change.log != log:
             return None
     return log
-
-
-def _pack_zrem(keys: PartitionKeys) -> bytes:
-    from .trips import pack
-
-    return pack("ZREM", keys.listing, keys.member)
 
 
 def _arguments(changes: Sequence[Change], logs: Sequence[str]) -> list[Arg]:

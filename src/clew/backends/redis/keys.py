@@ -3,7 +3,7 @@
 
 | key | type | what it holds |
 |---|---|---|
-| `<ns>:{<owner>/<name>}:meta` | hash | `r` revision, `c` `u` created and updated (ms), `l` names of the logs, `n:<log>` next position, `b:<log>` position of the list's first element, `h:<log>` positions after the list that a truncation left, `x` sliding time to live (ms), `d` fixed deadline (ms), `e` deadline set last (ms), `o` count of once tokens; after a drop only `g`, the tombstone |
+| `<ns>:{<owner>/<name>}:meta` | hash | `r` revision, `c` `u` created and updated (ms), `l` names of the logs, `n:<log>` next position, `b:<log>` position of the list's first element, `h:<log>` positions after the list that a truncation left, `x` sliding time to live (ms), `d` fixed deadline (ms), `e` deadline set last (ms), `o` count of once tokens; after a drop only `g`, the tombstone, and `k`, the place it had in `made` |
 | `<ns>:{<owner>/<name>}:docs` | hash | document key -> bytes |
 | `<ns>:{<owner>/<name>}:once` | hash | `=<token>` -> result of its commit, `#<n>` -> token, a ring of the newest 1,000 |
 | `<ns>:{<owner>/<name>}:leases` | hash | lease name -> fence, end (ms) and holder |
@@ -12,6 +12,7 @@
 | `<ns>:{<owner>/<name>}:new:<log>` | string | digests of the newest ids, which wait for a bucket |
 | `<ns>:{<owner>/<name>}:bell` | channel | a message for each commit that moved a log, and for a drop |
 | `<ns>:{<owner>}:threads` | zset | names scored by their newest write (microseconds) |
+| `<ns>:{<owner>}:made` | zset | the same names in the order they were made (microseconds, each after the one before) |
 
 Owner and name are percent-encoded before they are joined, so that no two partitions meet and no brace ends the hash tag
 early. Values and routes stand under their own literal keys and are not in this table.
@@ -43,7 +44,7 @@ def decode_part(text: str) -> str:
 class PartitionKeys:
     """The keys of one partition; they share a hash tag, so one Cluster slot holds them."""
 
-    __slots__ = ("bell", "docs", "heads", "leases", "listing", "logs", "member", "meta", "once", "prefix")
+    __slots__ = ("bell", "docs", "heads", "leases", "listing", "logs", "made", "member", "meta", "once", "prefix")
 
     def __init__(self, namespace: str, partition: Partition) -> None:
         check_partition(partition)
@@ -55,6 +56,7 @@ class PartitionKeys:
         self.leases = (prefix + "leases").encode()
         self.bell = (prefix + "bell").encode()
         self.listing = listing_key(namespace, partition.owner)
+        self.made = made_key(namespace, partition.owner)
         self.member = name.encode()
         self.logs: dict[str, LogKeys] = {}
         self.heads: dict[tuple[bytes, str, bool, bool], bytes] = {}
@@ -87,6 +89,11 @@ def id_fields(key: bytes) -> tuple[bytes, bytes]:
 def listing_key(namespace: str, owner: str) -> bytes:
     """Return the key of an owner's listing."""
     return f"{namespace}:{{{encode_part(owner)}}}:threads".encode()
+
+
+def made_key(namespace: str, owner: str) -> bytes:
+    """Return the key of an owner's names in the order of making; `made.lua` makes the same of the listing's."""
+    return f"{namespace}:{{{encode_part(owner)}}}:made".encode()
 
 
 @lru_cache(maxsize=4096)

@@ -10,7 +10,7 @@ from ...limits import MAX_VALUE_KEY_BYTES, check_data, check_id, check_limit, ch
 from ...records import ANY, Any_, ExpiryKind, Lease, Listed, Partition
 from .client import Client
 from .commit import CommitVerbs
-from .keys import decode_part, encode_part, listing_key, partition_keys
+from .keys import decode_part, encode_part, listing_key, made_key, partition_keys
 from .trips import pack
 
 STALE_US: Final = 3600 * 1_000_000
@@ -68,7 +68,7 @@ class Powers(CommitVerbs):
         heads = await asyncio.gather(*(client.call(each.meta, pack("HGET", each.meta, "r")) for each in names))
         dead = [each.member for each, (revision,) in zip(names, heads, strict=True) if revision is None]
         if dead:
-            await client.run("unlist", [key], [STALE_US, *dead])
+            await client.run("unlist", [key, made_key(self.options.namespace, owner)], [STALE_US, *dead])
         return [line for line, (revision,) in zip(lines, heads, strict=True) if revision is not None]
 
     # -- Leasing ----------------------------------------------------------------------------------------------------

@@ -21,6 +21,8 @@ from .trips import Reply, pack
 _MULTI: Final = pack("MULTI")
 _EXEC: Final = pack("EXEC")
 _FURTHEST: Final = 1 << 62
+SHORT: Final = 128
+"""Entries of a page that a script may return; a longer one is worth a trip of its own."""
 
 
 class ReadVerbs(RedisBase):
@@ -77,6 +79,8 @@ class ReadVerbs(RedisBase):
         check_id(log, "a log's name")
         keys = self._keys(partition)
         client = await self._client()
+        if limit <= SHORT and (isinstance(after, str) or isinstance(before, str)):
+            return await self._read_by_id(client, partition, keys, log, (after, before), limit, newest_first, inclusive)
         low, high = await self._positions(client, partition, keys, log, after, before)
         if inclusive:
             low, high = max(low - 1, 0), min(high + 1, _FURTHEST)
@@ -89,6 +93,34 @@ class ReadVerbs(RedisBase):
             more = window.take(int(head[1] or 1), length, envelopes, found)
             if not more or len(found) > limit:
                 return Page(found[:limit], len(found) > limit)
+
+    async def _read_by_id(
+        self,
+        client: Client,
+        partition: Partition,
+        keys: PartitionKeys,
+        log: str,
+        cursors: tuple[int | str | None, int | str | None],
+        limit: int,
+        newest_first: bool,
+        inclusive: bool,
+    ) -> Page:
+        """Return a short page by an id, in one trip."""
+        name, *log_keys = keys.log(log)
+        arguments: list[bytes | str | int] = [name, limit, "1" if newest_first else "", "1" if inclusive else ""]
+        for cursor in cursors:
+            check_cursor(cursor)
+            if isinstance(cursor, str):
+                arguments += ("i", *id_fields(pack_id(cursor)))
+            else:
+                arguments += ("", "", "") if cursor is None else ("p", min(cursor, _FURTHEST), "")
+        reply = await client.run("page", [keys.meta, *log_keys], arguments, durable=False)
+        if reply[0] == b"gone":
+            raise GoneError(f"{partition.name!r} has been deleted")
+        if reply[0] == b"cursor":
+            raise _unknown(partition, cursors[reply[1] - 1])
+        found = [decode_entries([reply[at + 1]], reply[at])[0] for at in range(2, len(reply), 2)]
+        return Page(found, reply[1] == 1)
 
     async def _positions(
         self,
@@ -119,9 +151,13 @@ def _position(cursor: int | str | None, none: int, known: dict[str, int], partit
         return none
     if isinstance(cursor, str):
         if not known[cursor]:
-            raise UnknownCursorError(f"{partition.name!r} does not know the item {cursor!r}: start again from one end")
+            raise _unknown(partition, cursor)
         return known[cursor]
     return min(cursor, _FURTHEST)
+
+
+def _unknown(partition: Partition, cursor: int | str | None) -> UnknownCursorError:
+    return UnknownCursorError(f"{partition.name!r} does not know the item {cursor!r}: start again from one end")
 
 
 class _Window:

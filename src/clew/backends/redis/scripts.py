@@ -13,12 +13,17 @@ from importlib.resources import files
 from typing import Final
 
 NAMES: Final = (
-    *("append", "commit", "drop", "expire", "lease", "locate", "swap", "touch", "unlist"),
+    *("append", "catalogue", "commit", "drop", "expire", "lease", "locate", "page", "swap", "touch", "unlist"),
     *("run_append", "run_cancel", "run_claim", "run_end", "run_interrupt", "run_renew", "run_start"),
 )
 """Every script; the other files in `lua/` are taken in by a line `--include NAME`."""
 
-FLAGS: Final = {"locate": " flags=no-writes", "drop": " flags=allow-oom", "unlist": " flags=allow-oom"}
+FLAGS: Final = {
+    "locate": " flags=no-writes",
+    "page": " flags=no-writes",
+    "drop": " flags=allow-oom",
+    "unlist": " flags=allow-oom",
+}
 """What a script may do beyond the rest, or may not: what makes room must run where there is none."""
 
 

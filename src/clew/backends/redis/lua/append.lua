@@ -7,13 +7,13 @@
 --       n, b and h; 8 how many commits this is; 9 '1' where an id may be there already, '' where each was made for this
 --       very call; 10 the digests of the ids, 6 bytes each; then at most 100 envelopes
 -- Returns {'ok', first revision, ms, first position} where every entry is new, and where not also the outcome of each;
---         {'gone'}, {'absent'}, {'logs', names}, or {'gap'}: commit.lua must do it
+--         {'gone'}, {'absent'}, {'logs', names}, or {'gap'}: commit.lua must do it, as where a new partition gets its lines in listings
 local meta, list, ids, new = KEYS[1], KEYS[6], KEYS[7], KEYS[8]
 local head = redis.call('HMGET', meta, 'g', 'r', 'l', 'x', 'd', 'e', ARGV[5], ARGV[6], ARGV[7])
 if head[1] then return {'gone'} end
 local revision = tonumber(head[2] or 0)
 if ARGV[1] ~= '' and revision == 0 then return {'absent'} end
-if head[9] and head[9] ~= '0' then return {'gap'} end
+if head[9] and head[9] ~= '0' or revision == 0 and ARGV[2] ~= '' then return {'gap'} end
 local expires = head[4] or head[5]
 if expires and head[3] and head[3] ~= ARGV[4] then return {'logs', head[3]} end
 local first, base = tonumber(head[7] or 1), tonumber(head[8] or 1)
@@ -69,5 +69,8 @@ if expires then
     local ends = keep_alive(keys, tonumber(head[4]), tonumber(head[5]), tonumber(head[6]), first_of_key or not head[6], ms)
     if ends then redis.call('HSET', meta, 'e', ends) end
 end
-if ARGV[2] ~= '' then redis.call('ZADD', KEYS[5], 'GT', time[1] * 1000000 + time[2], ARGV[2]) end
+if ARGV[2] ~= '' and redis.call('ZADD', KEYS[5], 'GT', time[1] * 1000000 + time[2], ARGV[2]) == 1 then
+    --include made
+    stand(KEYS[5], ARGV[2], time[1] * 1000000 + time[2])
+end
 return answer

@@ -14,6 +14,7 @@
 --       {'conflict', revision}, {'document', n}, {'entry', n}, {'changed', n}, {'cursor', n} (n: which change), {'logs', names}
 --include ids
 --include expiry
+--include made
 --include writes
 local meta, docs, once, leases, listing = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local expect, token, count = ARGV[1], ARGV[2], tonumber(ARGV[5])
@@ -129,7 +130,10 @@ if head[3] or head[4] then
     set[#set + 1], set[#set + 2] = 'e', ends
 end
 redis.call('HSET', meta, unpack(set))
-if ARGV[3] ~= '' and listing ~= meta then redis.call('ZADD', listing, 'GT', time[1] * 1000000 + time[2], ARGV[3]) end
+if ARGV[3] ~= '' and listing ~= meta then
+    local us = time[1] * 1000000 + time[2]
+    if redis.call('ZADD', listing, 'GT', us, ARGV[3]) == 1 or revision == 1 then stand(listing, ARGV[3], us) end
+end
 local answer = {'ok', revision, ms}
 for i = 1, n do answer[3 + i] = outcome[i] end
 return answer
