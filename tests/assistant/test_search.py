@@ -33,6 +33,16 @@ QUESTIONS = {
     "How do I write and judge my own backend?": "conformance.md",
     "How fast is an append compared with a bare Redis command?": "performance.md",
     "What stops the search animation?": "assistant.md",
+    "what does a route do": "glossary.md",
+    "how do I require replicas to acknowledge writes": "backends/redis.md",
+    "is there a limit for the title length": "configuration.md",
+    "how to use TLS certificates with redis": "backends/redis.md",
+    "can I use it on NFS or a network share?": "backends/sqlite.md",
+    "how do I pipe an export into gzip": "cli.md",
+    "which versions of redis are supported": "backends/redis.md",
+    "What does FullError mean?": "errors.md",
+    "what happens when the store is closed": "errors.md",
+    "can a store be in memory only for tests": "getting-started.md",
 }
 """Plain questions, and the page that answers each."""
 

@@ -1,6 +1,7 @@
 """One request to a model that speaks OpenAI's chat completions: its text as it comes, then the tools it calls.
 
-What goes wrong becomes one error with a sentence. Neither the key nor the conversation is in it.
+What goes wrong becomes one error with a sentence that people may see: neither the key, nor the conversation, nor where the
+model runs is in it.
 """
 
 from __future__ import annotations
@@ -87,10 +88,10 @@ async def complete(
         if not _is_the_models(error):
             raise
         if "tools" in given and _refuses_tools(error):
-            raise NoToolsError(f"{model.label} takes no tools") from error
+            raise NoToolsError(f"{model.name} takes no tools") from error
         raise UnavailableError(_sentence(error, model, has_begun)) from error
     if not has_ended:
-        raise UnavailableError(f"{model.label} broke off in the middle of its answer")
+        raise UnavailableError(f"{model.name} broke off in the middle of its answer")
     for index in sorted(calls):
         id, name, arguments = calls[index]
         yield Call(id or f"call_{index}", name, arguments)
@@ -112,16 +113,16 @@ def _refuses_tools(error: Exception) -> bool:
 
 def _sentence(error: Exception, model: Model, has_begun: bool) -> str:
     if isinstance(error, openai.APITimeoutError | TimeoutError):
-        return f"{model.label} was silent for too long: try again later"
+        return f"{model.name} was silent for too long: try again later"
     if has_begun and (isinstance(error, openai.APIConnectionError) or not isinstance(error, openai.OpenAIError)):
-        return f"{model.label} broke off in the middle of its answer"
+        return f"{model.name} broke off in the middle of its answer"
     if isinstance(error, openai.APIConnectionError | OSError):
-        return f"{model.label} cannot be reached: try again later"
+        return f"{model.name} cannot be reached: try again later"
     if isinstance(error, openai.AuthenticationError | openai.PermissionDeniedError):
-        return f"{model.label} refused the key: set another one"
+        return f"{model.name} refused the key: set another one"
     if isinstance(error, openai.RateLimitError):
-        return f"{model.label} is asked too much, or its quota is used up: try again later"
+        return f"{model.name} is asked too much, or its quota is used up: try again later"
     if isinstance(error, openai.NotFoundError):
         return f"there is no model {model.name} there: set another name"
     status = f" with status {error.status_code}" if isinstance(error, openai.APIStatusError) else ""
-    return f"{model.label} did not answer ({type(error).__name__}{status})"
+    return f"{model.name} did not answer ({type(error).__name__}{status})"

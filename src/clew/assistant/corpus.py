@@ -27,6 +27,7 @@ _HEADING = re.compile(r"^(#{1,6}) +(.+?) *#*$")
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*\)")
 _ANCHOR = re.compile(r"</?a(?: [^>]*)?>")
 _TERM = re.compile(r"^\*\*([^*]+)\*\*: ")
+_ROW = re.compile(r"^- `([^`]+)`(?:; |$)")
 _RULE = re.compile(r"^\|[\s:|-]+\|$")
 _CELL = re.compile(r"(?<!\\)\|")
 
@@ -38,7 +39,8 @@ class Passage:
     Attributes:
         page: the page's path below `docs`, with forward slashes, as "backends/redis.md".
         title: the page's title.
-        section: the heading it stands under, or the term it defines; the title again for what stands before the first heading.
+        section: the heading it stands under, or the term that it defines, as in a glossary or the first column of a table; the
+            title again for what stands before the first heading.
         anchor: that heading's anchor in the page, empty for the title.
         text: Markdown, at most about 900 characters where its blocks allow it.
     """
@@ -105,7 +107,7 @@ def split_page(page: str, markdown: str) -> list[Passage]:
     for block in _blocks(markdown):
         heading = _HEADING.match(block)
         if heading is None:
-            term = _TERM.match(block)
+            term = _TERM.match(block) or _ROW.match(block)
             if term is None:
                 blocks.append(block)
             else:
@@ -154,7 +156,7 @@ def _blocks(markdown: str) -> Iterator[str]:
                 continue
             cells = [_plain(cell.strip().replace("\\|", "|")) for cell in _CELL.split(line.strip())[1:-1]]
             if head:
-                yield "- " + "; ".join(cell for cell in cells if cell)
+                yield _row(head, cells)
             head = head or cells
         elif _HEADING.match(line):
             yield line
@@ -175,6 +177,12 @@ def _join(blocks: list[str]) -> Iterator[str]:
         text = f"{text}{between}{block}" if text else block
     if text:
         yield text
+
+
+def _row(head: list[str], cells: list[str]) -> str:
+    """Return a row as a line that can be read by itself: the first cell, and each other one behind its column's name."""
+    named = [f"{name}: {cell}" if name else cell for name, cell in zip(head[1:], cells[1:], strict=False) if cell]
+    return "- " + "; ".join([*cells[:1], *named, *(cell for cell in cells[len(head) :] if cell)])
 
 
 def _plain(text: str) -> str:

@@ -57,8 +57,9 @@ async def _search(turn: Turn, question: str, query: str) -> Events:
         for event in (*turn.answer.write(looking.failure or NOTHING), *turn.answer.finish()):
             yield event
         return
-    for event in turn.answer.write(quote(looking.found)):
-        yield event
+    for line in quote(looking.found).splitlines(keepends=True):
+        for event in turn.answer.write(line):
+            yield event
     for found in looking.found[: 1 + ALSO]:
         for event in turn.cite(found):
             yield event

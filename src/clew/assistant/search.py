@@ -67,7 +67,7 @@ class DocsSearch:
         except sqlite3.OperationalError as error:
             self._database.close()
             raise UnsupportedError("Python's SQLite was built without FTS5, which the search needs") from error
-        rows = ((n, each.title, each.section, each.text) for n, each in enumerate(self._passages))
+        rows = ((n, each.title, _parted(each.section), each.text) for n, each in enumerate(self._passages))
         self._database.executemany("INSERT INTO passages(rowid, title, section, text) VALUES (?, ?, ?, ?)", rows)
         self._database.commit()
 
@@ -122,6 +122,11 @@ class DocsSearch:
 
 def _one_line(text: str) -> str:
     return re.sub(r"\s+", " ", text).strip()
+
+
+def _parted(text: str) -> str:
+    """Return a heading with the parts of its names behind it: who asks about a closed store means ClosedError too."""
+    return " ".join([text, *re.findall(r"[A-Z][a-z]+(?=[A-Z])|(?<=[a-z])[A-Z][a-z]+", text)])
 
 
 def _stem(word: str) -> str:

@@ -44,6 +44,8 @@ SAME: Final[Mapping[str, tuple[str, ...]]] = {
     "location": ("folder",),
     "directory": ("folder",),
     "where": ("folder",),
+    "version": ("newer",),
+    "versions": ("newer",),
     "setting": ("variable",),
     "settings": ("variable",),
     "postgres": ("database",),
