@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from clew.backend import Backend
-from clew.conformance import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, ValuesSuite
+from clew.conformance import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite
 from clew.schemes import open_backend
 
 from .mutants import MUTANTS
@@ -42,6 +42,10 @@ class TestLeasing(LeasingSuite):
 
 class TestExpiry(ExpirySuite):
     """Expiry."""
+
+
+class TestRuns(RunsSuite):
+    """Runs."""
 
 
 class TestValues(ValuesSuite):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from clew.backends.redis import RedisBackend, appends, client, keys, scripts
@@ -11,16 +10,8 @@ from clew.backends.sqlite import reading
 from clew.errors import UnknownCursorError
 from clew.records import Entry, Listed, Page, Partition
 
-Fault = Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A fault, the kind of server it shows on ("memory" for the embedded engine), and the suite that must see it."""
-
-    plant: Fault
-    suite: str = "TestBackend"
-    kind: str = "valkey-9.1"
+from .planting import Fault, Mutant
+from .run_mutants import RUN_MUTANTS
 
 
 def _plant(owner: object, name: str, fault: object) -> None:
@@ -182,5 +173,6 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "a fence does not grow": Mutant(lua("fence = math.max((fence or 0) + 1, us)", "fence = fence or 1"), "TestLeasing"),
     "a lease is given to two": Mutant(lua("if live and holder ~= ARGV[3] then return {'no'} end", ""), "TestLeasing"),
     "a condition on a value is ignored": Mutant(lua("if now then return {0, now} end", ""), "TestValues"),
+    **RUN_MUTANTS,
 }
 """Every mutant by what is wrong with it."""

@@ -254,7 +254,8 @@ class RunEvents(RunSuite):
         run = await start(backend, thread, retention=Retention(max_events=100))
         for seq in range(1, 2001, 100):
             await append(backend, thread, run, seq, 100)
-        found = await read_all(backend, thread, run.id)
+            found = await read_all(backend, thread, run.id)
+            assert ids(found)[-100:] == [f"1-{n}" for n in range(seq, seq + 100)], "some of the newest went"
         first = found[0].at.seq
         assert ids(found) == [f"1-{n}" for n in range(first, 2001)]
         assert 100 <= len(found) <= 1000
