@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
+from io import FileIO
 from pathlib import Path
 from typing import Final
 
@@ -59,13 +60,12 @@ class Folder(Files):
             draft.discard()
 
     async def _get(self, path: str, start: int, length: int | None) -> Opened:
-        descriptor, stored = await self._run(lambda: self._open(path))
+        # An object of Python's, which lets go of its file where nobody closes it.
+        opened, stored = await self._run(lambda: self._open(path))
         stop = stored.size if length is None else min(stored.size, start + length)
-        opened = [descriptor]
 
         async def close() -> None:
-            if opened:
-                os.close(opened.pop())
+            opened.close()
 
         if start >= stop and not (start == 0 and length is None):
             await close()
@@ -74,9 +74,9 @@ class Folder(Files):
         async def read() -> AsyncGenerator[bytes, None]:
             at = start
             while at < stop:
-                if not opened:
+                if opened.closed:
                     raise ClosedError("this reading was closed")
-                chunk = await self._run(partial(_read, descriptor, min(CHUNK, stop - at), at))
+                chunk = await self._run(partial(_read, opened.fileno(), min(CHUNK, stop - at), at))
                 if not chunk:
                     raise fault_of(OSError(None, "the file became shorter while it was read"), self.name)
                 at += len(chunk)
@@ -162,7 +162,7 @@ class Folder(Files):
             _sync_folder(folder)
         return True
 
-    def _open(self, path: str) -> tuple[int, Stored]:
+    def _open(self, path: str) -> tuple[FileIO, Stored]:
         try:
             descriptor = os.open(self._place(path), _READ)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as e:
@@ -175,7 +175,7 @@ class Folder(Files):
         if not stat.S_ISREG(found.st_mode):
             os.close(descriptor)
             raise _not_found(path)
-        return descriptor, _stored(path, found)
+        return FileIO(descriptor), _stored(path, found)
 
     def _stat(self, path: str) -> Stored:
         found = self._find(path)

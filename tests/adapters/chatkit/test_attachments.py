@@ -125,7 +125,9 @@ async def test_what_a_browser_could_run_is_never_shown_in_a_page(
     page = b"<script>alert(1)</script>"
     id = (await announce(server, name='"x".html\u2028'[:-1], data=page, type="text/html"))["id"]
     await attachments.receive(id, "ada", "text/html", page)
-    headers = (await attachments.download(id, "ada")).headers
+    download = await attachments.download(id, "ada")
+    await download.reading.aclose()
+    headers = download.headers
     assert headers["content-disposition"].startswith("attachment; filename*=UTF-8''%22x%22.html")
     assert headers["x-content-type-options"] == "nosniff"
     assert "sandbox" in headers["content-security-policy"]
