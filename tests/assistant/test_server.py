@@ -8,36 +8,15 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from chatkit.server import ChatKitServer, StreamingResult
-from chatkit.types import ThreadMetadata, ThreadStreamEvent, UserMessageItem
+from chatkit.server import StreamingResult
 
 import clew
 from clew.adapters.chatkit import ChatKitStore
-from clew.assistant.agent import SearchAgent
 from clew.assistant.animation import START, STOP
 from clew.assistant.profiles import TOOL
-from clew.assistant.search import DocsSearch, Found
 
-from .models import scripted, supply_at
-
-Context = dict[str, str]
-ADA: Context = {"owner": "ada"}
-
-
-class Server(ChatKitServer[Context]):
-    """As the documentation shows it."""
-
-    def __init__(self, store: ChatKitStore[Context], agent: SearchAgent) -> None:
-        super().__init__(store)
-        self.agent = agent
-
-    async def respond(
-        self, thread: ThreadMetadata, input_user_message: UserMessageItem | None, context: Context
-    ) -> AsyncIterator[ThreadStreamEvent]:
-        """Let the agent answer."""
-        page = await self.store.load_thread_items(thread.id, None, 50, "desc", context)
-        async for event in self.agent.respond(thread, page.data[::-1], context):
-            yield event
+from .models import scripted
+from .server import ADA, NOBODY, Context, Server, Waiting, by_rule, message, progress
 
 
 @pytest.fixture
@@ -45,11 +24,6 @@ async def store() -> AsyncIterator[ChatKitStore[Context]]:
     """A store in memory."""
     async with clew.connect("memory://") as opened:
         yield ChatKitStore[Context](opened)
-
-
-def by_rule(store: ChatKitStore[Context], url: str, search: Any = None) -> Server:
-    """Return a server with a small model."""
-    return Server(store, SearchAgent(search or DocsSearch(), supply_at(url, calls_tools=False, room=1_500)))
 
 
 async def post(server: Server, kind: str, **params: Any) -> list[dict[str, Any]]:
@@ -63,16 +37,6 @@ async def frames_of(server: Server, kind: str, **params: Any) -> AsyncIterator[d
     assert isinstance(result, StreamingResult)
     async for frame in result:
         yield json.loads(frame.removeprefix(b"data: "))
-
-
-def message(text: str) -> dict[str, Any]:
-    """Return what a person sends."""
-    return {"content": [{"type": "input_text", "text": text}], "attachments": [], "inference_options": {}}
-
-
-def progress(frames: list[dict[str, Any]]) -> list[str]:
-    """Return the texts of the progress updates."""
-    return [frame["text"] for frame in frames if frame["type"] == "progress_update"]
 
 
 async def test_a_question_over_the_wire(store: ChatKitStore[Context]) -> None:
@@ -89,7 +53,7 @@ async def test_a_question_over_the_wire(store: ChatKitStore[Context]) -> None:
 
 
 async def test_the_client_tool_completes_over_the_wire(store: ChatKitStore[Context]) -> None:
-    server = by_rule(store, "http://127.0.0.1:1/v1")
+    server = by_rule(store, NOBODY)
     frames = await post(server, "threads.create", input=message("Who are the agents?"))
     thread_id, call = frames[0]["thread"]["id"], frames[-2]["item"]
     assert frames[-1]["type"] == "thread.updated"
@@ -102,28 +66,15 @@ async def test_the_client_tool_completes_over_the_wire(store: ChatKitStore[Conte
 
 
 async def test_a_model_that_is_away_is_told_over_the_wire(store: ChatKitStore[Context]) -> None:
-    frames = await post(by_rule(store, "http://127.0.0.1:1/v1"), "threads.create", input=message("Hello!"))
+    frames = await post(by_rule(store, NOBODY), "threads.create", input=message("Hello!"))
     (error,) = [frame for frame in frames if frame["type"] == "error"]
     assert error["message"] == "There is no answer: m cannot be reached: try again later."
     assert error["allow_retry"] is True
 
 
-class Waiting:
-    """A search that goes on until it is cancelled."""
-
-    def __init__(self) -> None:
-        self.begun = asyncio.Event()
-
-    async def search(self, query: str, limit: int = 5) -> list[Found]:
-        """Wait."""
-        self.begun.set()
-        await asyncio.get_running_loop().create_future()
-        raise AssertionError
-
-
 async def test_a_request_that_is_cancelled_in_a_search_still_sends_the_stop(store: ChatKitStore[Context]) -> None:
     waiting, frames = Waiting(), list[dict[str, Any]]()
-    server = by_rule(store, "http://127.0.0.1:1/v1", waiting)
+    server = by_rule(store, NOBODY, waiting)
 
     async def read() -> None:
         async for frame in frames_of(server, "threads.create", input=message("What is a tombstone?")):
