@@ -54,6 +54,19 @@ def chat(
         run(run_turn(settings.url, settings.owner, message, thread, as_json=as_json))
 
 
+@app.command(epilog="Examples:  clew serve    clew serve --port 8080")
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on: one of this machine's own.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port; 0 for a free one.", min=0, max=65535)] = 8000,
+    url: Url = None,
+    owner: Owner = None,
+) -> None:
+    """Serve the page on this machine, for one user without a login."""
+    from ..service.serving import serve as serve_page
+
+    serve_page(settings_of(url, owner), host, port, tell=note)
+
+
 @app.command(epilog="Examples:  clew threads    clew threads --limit 100 --json    clew threads --cursor CURSOR")
 def threads(
     limit: Annotated[int, typer.Option(help="How many, from 1 to 1,000.")] = 20,

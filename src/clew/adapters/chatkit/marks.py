@@ -83,6 +83,11 @@ def find_marks(items: Iterable[Item]) -> dict[str, Mark]:
     return found
 
 
+def find_last(items: Sequence[Item]) -> str | None:
+    """Return the id of the last item that is shown, None where there is none."""
+    return next((item.id for item in reversed(items) if item.kind not in _HIDDEN), None)
+
+
 def _content(item: Item) -> str:
     if item.unreadable is not None:
         return ""

@@ -19,12 +19,12 @@ from clew.run_limits import MAX_EVENTS_AT_ONCE
 from .drafts import Drafts
 from .failures import AlreadyCompletedError, StoreAwayError, StoreRefusedError
 from .frames import Whole
-from .marks import find_marks, save_unfinished
+from .marks import find_last, find_marks, save_unfinished
 from .owners import TContext
 from .refusals import BadRequestError
 from .store import ChatKitStore
 
-__all__ = ["drop_pending_calls", "find_marks", "find_newest", "is_broken", "mend", "translating"]
+__all__ = ["drop_pending_calls", "find_last", "find_marks", "find_newest", "is_broken", "mend", "translating"]
 
 
 async def find_newest(store: clew.Store, ref: Ref, but: str | None = None) -> Run | None:

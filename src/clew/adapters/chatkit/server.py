@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Generic
 
@@ -32,6 +32,7 @@ from clew.errors import ConflictError, GoneError, InvalidError, UnavailableError
 from . import mending
 from .failures import telling
 from .frames import Frame
+from .marks import Mark
 from .owners import TContext
 from .refusals import BadRequestError, BusyError
 from .store import ChatKitStore
@@ -71,6 +72,21 @@ class Answer:
     thread_id: str
     run_id: str
     frames: AsyncGenerator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a thread stands.
+
+    Attributes:
+        run: the answer that is being made, None where none is.
+        last: the id of the newest item that is shown.
+        marks: for the ids of items that end an answer which is not whole: `stopped`, `interrupted` or `failed`.
+    """
+
+    run: Run | None
+    last: str | None
+    marks: Mapping[str, Mark]
 
 
 class DurableServer(Generic[TContext]):
@@ -172,15 +188,19 @@ class DurableServer(Generic[TContext]):
         events = self._store.runs.follow(ref, run_id, after=cursor)
         return with_ids(events, self._beat, self._closing, lambda: self._mend(ref))
 
-    async def marks(self, thread_id: str, context: TContext, *, limit: int = 200) -> dict[str, str]:
-        """Return which of a thread's newest items end an answer that is not whole, by id, and why.
+    async def standing(self, thread_id: str, context: TContext, *, limit: int = 100) -> Standing:
+        """Return how a thread stands: what is being made in it, its newest item, and which answers are not whole.
+
+        Args:
+            limit: how many of the newest items are looked at, hidden ones included.
 
         Raises:
             NotFoundError, GoneError: this owner has no such thread.
         """
         with mending.translating():
-            ref = self._kit.ref_of(thread_id, context)
-            return dict(mending.find_marks(await self._store.items.tail(ref, limit)))
+            run = await self.active(thread_id, context)
+            items = await self._store.items.tail(self._kit.ref_of(thread_id, context), limit)
+            return Standing(run, mending.find_last(items), mending.find_marks(items))
 
     # -- the end of the process ---------------------------------------------------------------------------------------
 

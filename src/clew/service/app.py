@@ -1,0 +1,151 @@
+"""The ASGI application: its routes, its life, and how an error is told."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from ..adapters.chatkit import BusyError, sentence_of, status_of
+from ..adapters.chatkit.attachments import TooLargeError, WrongTypeError
+from ..errors import ClewError
+from ..settings import Settings
+from . import endpoints
+from .guarding import Guard
+from .room import MakeServer, Room
+
+logger = logging.getLogger("clew.service")
+
+STATIC: Final = Path(__file__).parent / "static"
+GRACE_S: Final = 10.0
+"""How long answers may go on when a worker is told to end."""
+LEASE_S: Final = 15.0
+BEAT_S: Final = 15.0
+
+
+def make_app(
+    settings: Settings | None = None,
+    *,
+    make_server: MakeServer | None = None,
+    grace: float = GRACE_S,
+    lease: float = LEASE_S,
+    beat: float = BEAT_S,
+) -> Starlette:
+    """Return the application. Nothing is opened before it starts.
+
+    Args:
+        settings: which store, and whose; the environment's for None, read when it starts.
+        make_server: makes the ChatKit server behind the page; the search agent over clew's documentation for None.
+        grace: seconds that answers may go on when the worker is told to end.
+        lease: seconds until the answer of a worker that died counts as interrupted.
+        beat: seconds of silence after which a stream sends a comment.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        room = Room(settings or Settings.from_env(), make_server, lease=lease, beat=beat)
+        await room.open()
+        app.state.room = room
+        try:
+            with _hearing_the_end(room):
+                yield
+        finally:
+            await room.aclose(grace)
+
+    return Starlette(
+        routes=[
+            Route("/", _page),
+            Route("/chatkit", endpoints.chatkit, methods=["POST"]),
+            Route("/api/v1/threads/{thread}/runs/active", endpoints.active),
+            Route("/api/v1/threads/{thread}/runs/{run}/events", endpoints.events),
+            Route("/api/v1/threads/{thread}/runs/{run}/stop", endpoints.stop, methods=["POST"]),
+            Route("/api/v1/attachments/{id}", endpoints.upload, methods=["PUT"]),
+            Route("/api/v1/attachments/{id}", endpoints.download),
+            Route("/healthz", endpoints.healthz),
+            Route("/readyz", endpoints.readyz),
+            Mount("/static", _Static(directory=STATIC)),
+        ],
+        middleware=[Middleware(Guard)],
+        exception_handlers={ClewError: _tell, Exception: _tell_unexpected},
+        lifespan=lifespan,
+    )
+
+
+class _Static(StaticFiles):
+    def file_response(self, *args: Any, **more: Any) -> Response:  # as the base class has it
+        response = super().file_response(*args, **more)
+        # A page of yesterday with the scripts of today breaks: each is asked for each time, and mostly answered 304.
+        response.headers["cache-control"] = "no-cache"
+        return response
+
+
+async def _page(request: Request) -> Response:
+    return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
+
+
+async def _tell(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ClewError), "it is called for nothing else"
+    status = _status_of(error)
+    if status >= 500:
+        logger.warning("%s %s: %s: %s", request.method, request.url.path, type(error).__name__, error)
+    body: dict[str, object] = {
+        "type": type(error).__name__,
+        "message": str(error) if status in (413, 415) else sentence_of(error),
+    }
+    if isinstance(error, BusyError):
+        body |= {"thread": error.thread_id, "run": error.run_id}
+    return JSONResponse({"error": body}, status, {"retry-after": "2"} if status == 503 else {})
+
+
+async def _tell_unexpected(request: Request, error: Exception) -> Response:
+    message = "Something went wrong on the server. It was noted there."
+    return JSONResponse({"error": {"type": "Unexpected", "message": message}}, 500)
+
+
+def _status_of(error: ClewError) -> int:
+    match error:
+        case TooLargeError() | endpoints.TooLongError():
+            return 413
+        case WrongTypeError():
+            return 415
+        case _:
+            return status_of(error)
+
+
+@contextlib.contextmanager
+def _hearing_the_end(room: Room) -> Iterator[None]:
+    """End every open response as soon as the process is told to end: the server waits for them before anything else."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+
+    def hear(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(room.close_readers)
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    ours = [each for each, handler in before.items() if callable(handler)]
+    for each in ours:
+        signal.signal(each, hear)
+    try:
+        yield
+    finally:
+        for each in ours:
+            if signal.getsignal(each) is hear:
+                signal.signal(each, before[each])

@@ -1,0 +1,112 @@
+"""The endpoints: ChatKit's one, the runs beside it, attachments, and the two that machines ask."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncIterator
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+
+from clew import Run
+
+from ..adapters.chatkit import Reply
+from ..errors import ClewError
+from .room import Context, Room
+from .tail import Tail
+
+logger = logging.getLogger("clew.service")
+
+MOST_BODY: Final = 16 * 1024 * 1024
+"""Bytes of a ChatKit request."""
+
+
+class TooLongError(ClewError):
+    """The request's body is too long. HTTP 413."""
+
+
+def room_of(request: Request) -> Room:
+    """Return what the worker has open."""
+    room: Room = request.app.state.room
+    return room
+
+
+def context_of(request: Request) -> Context:
+    """Return whose request it is: the one local user's."""
+    return {"owner": room_of(request).settings.owner, "base": f"{request.url.scheme}://{request.url.netloc}"}
+
+
+async def chatkit(request: Request) -> Response:
+    """ChatKit's protocol: one POST for everything."""
+    body = b""
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MOST_BODY:
+            raise TooLongError(f"the request is too long: at most {MOST_BODY:,} bytes are taken")
+    answer = await room_of(request).server.process(body, context_of(request))
+    if isinstance(answer, Reply):
+        return Response(answer.json, media_type="application/json")
+    return Tail(answer.frames, {"clew-thread": answer.thread_id, "clew-run": answer.run_id})
+
+
+async def events(request: Request) -> Response:
+    """An answer's events, from the one after `Last-Event-ID` (or `?after=`)."""
+    after = request.headers.get("last-event-id") or request.query_params.get("after") or None
+    thread, run = request.path_params["thread"], request.path_params["run"]
+    return Tail(await room_of(request).server.events(thread, run, context_of(request), after))
+
+
+async def active(request: Request) -> Response:
+    """The run of the answer that is being made in a thread, and which of its answers are not whole."""
+    found = await room_of(request).server.standing(request.path_params["thread"], context_of(request))
+    run = None if found.run is None else _run_json(found.run)
+    return JSONResponse({"run": run, "last": found.last, "marks": dict(found.marks)})
+
+
+async def stop(request: Request) -> Response:
+    """Ask an answer to stop. 202: it has been told; the end is an event of the run."""
+    thread, run = request.path_params["thread"], request.path_params["run"]
+    return JSONResponse({"run": _run_json(await room_of(request).server.stop(thread, run, context_of(request)))}, 202)
+
+
+async def upload(request: Request) -> Response:
+    """Take the bytes of an attachment that was announced."""
+    owner = context_of(request)["owner"]
+    kind = request.headers.get("content-type")
+    found = await room_of(request).attachments.receive(request.path_params["id"], owner, kind, request.stream())
+    return Response(found.model_dump_json(exclude={"metadata"}, exclude_none=True), media_type="application/json")
+
+
+async def download(request: Request) -> Response:
+    """Give an attachment's bytes to its owner."""
+    found = await room_of(request).attachments.download(request.path_params["id"], context_of(request)["owner"])
+
+    async def chunks() -> AsyncIterator[bytes]:
+        async with found.reading:
+            async for chunk in found.reading:
+                yield chunk
+
+    return StreamingResponse(chunks(), headers=found.headers)
+
+
+async def healthz(request: Request) -> Response:
+    """Whether the worker lives. It does, or nobody answers."""
+    return JSONResponse({"ok": True})
+
+
+async def readyz(request: Request) -> Response:
+    """Whether requests should be sent here, and why not."""
+    checks = await room_of(request).checks()
+    ready = all(state == "ok" for state in checks.values())
+    headers = {} if ready else {"retry-after": "2"}
+    return JSONResponse({"ready": ready, "checks": checks}, 200 if ready else 503, headers)
+
+
+def _run_json(run: Run) -> dict[str, object]:
+    return {
+        "id": run.id,
+        "state": run.state,
+        "created_at": run.created_at.isoformat(),
+        "stop_asked": run.cancel_ms is not None,
+    }

@@ -1,0 +1,161 @@
+"""What one worker has open: the store, the files, the agent and its server. The store may come later than the worker."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from typing import Any, Final
+
+from chatkit.server import ChatKitServer
+
+import clew
+
+from ..adapters.chatkit import ChatKitStore, DurableServer
+from ..adapters.chatkit.attachments import ClewAttachmentStore
+from ..errors import ClewError, ClosedError, UnavailableError
+from ..files import Files, connect_files
+from ..settings import Settings
+from .agent import Agent
+
+logger = logging.getLogger("clew.service")
+
+Context = dict[str, str]
+"""A request's: its `owner`, and the `base` of the URLs it is given."""
+MakeServer = Callable[[ChatKitStore[Context], ClewAttachmentStore[Context]], ChatKitServer[Context]]
+"""Makes the ChatKit server behind the page."""
+
+RETRY_S: Final = 1.0
+CHECK_S: Final = 2.0
+SWEEP_S: Final = 3600.0
+
+
+class Room:
+    """Made when a worker starts, closed when it ends."""
+
+    def __init__(self, settings: Settings, make_server: MakeServer | None, *, lease: float, beat: float) -> None:
+        self.settings = settings
+        self._make_server = make_server
+        self._lease = lease
+        self._beat = beat
+        self._agent: Agent | None = None
+        self._stack = AsyncExitStack()
+        self._server: DurableServer[Context] | None = None
+        self._store: clew.Store | None = None
+        self._files: Files | None = None
+        self._attachments: ClewAttachmentStore[Context] | None = None
+        self._why: ClewError = UnavailableError("the store is being opened")
+        self._tasks: list[asyncio.Task[None]] = []
+        self.is_closing = False
+
+    async def open(self) -> None:
+        """Open everything; where the store is away, go on trying beside the requests.
+
+        Raises:
+            ClewError: a setting cannot be used, so trying again would not help.
+        """
+        if not await self._try():
+            self._tasks.append(asyncio.create_task(self._try_again()))
+        self._tasks.append(asyncio.create_task(self._sweep()))
+
+    def close_readers(self) -> None:
+        """End every response: the worker is about to go."""
+        self.is_closing = True
+        if self._server is not None:
+            self._server.close_readers()
+
+    async def aclose(self, grace: float) -> None:
+        """Give answers `grace` seconds to end, keep what the others have, and close everything."""
+        self.is_closing = True
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._server is not None:
+            await self._server.aclose(grace)
+        await self._stack.aclose()
+
+    @property
+    def server(self) -> DurableServer[Context]:
+        """The ChatKit server. UnavailableError while the store is away since the worker started."""
+        if self._server is None:
+            raise self._why
+        return self._server
+
+    @property
+    def attachments(self) -> ClewAttachmentStore[Context]:
+        """Where attachments are. As `server`."""
+        if self._attachments is None:
+            raise self._why
+        return self._attachments
+
+    async def checks(self) -> dict[str, str]:
+        """Return what is asked of, and "ok" or why it is not: for whoever sends requests here."""
+        checks = {"worker": "is about to end" if self.is_closing else "ok", "store": "ok", "files": "ok"}
+        if self._store is None or self._files is None:
+            return {**checks, "store": str(self._why)}
+        for name, ask in (("store", self._ask_store), ("files", self._ask_files)):
+            try:
+                async with asyncio.timeout(CHECK_S):
+                    await ask()
+            except ClewError as error:
+                checks[name] = str(error)
+            except TimeoutError:
+                checks[name] = f"does not answer within {CHECK_S:.0f} seconds"
+        return checks
+
+    async def _ask_store(self) -> None:
+        assert self._store is not None, "it is asked only when open"
+        await self._store.threads.list(self.settings.owner, limit=1)
+
+    async def _ask_files(self) -> None:
+        assert self._files is not None, "it is asked only when open"
+        await self._files.list((), limit=1)
+
+    async def _try(self) -> bool:
+        async with AsyncExitStack() as stack:
+            try:
+                self.settings.make_folder()
+                store = await clew.connect(self.settings.url)
+                stack.push_async_callback(store.aclose)
+                files = await connect_files()
+                stack.push_async_callback(files.aclose)
+            except UnavailableError as error:
+                self._why = error
+                return False
+            attachments: ClewAttachmentStore[Context] = ClewAttachmentStore(store, files, url=_url_of)
+            kit: ChatKitStore[Context] = ChatKitStore(store, attachments=attachments)
+            make = self._make_server
+            if make is None:
+                agent = Agent()
+                stack.push_async_callback(agent.aclose)
+                make = agent.make_server
+            self._server = DurableServer(make(kit, attachments), lease=self._lease, beat=self._beat)
+            self._store, self._files, self._attachments = store, files, attachments
+            self._stack = stack.pop_all()
+        return True
+
+    async def _try_again(self) -> None:
+        while True:
+            await asyncio.sleep(RETRY_S)
+            try:
+                if await self._try():
+                    logger.info("the store is there now")
+                    return
+            except ClewError as error:
+                self._why = error
+                logger.error("the store cannot be opened: %s", error)
+
+    async def _sweep(self) -> None:
+        """Delete, now and then, the bytes of uploads that no message took up."""
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            try:
+                if self._attachments is not None:
+                    await self._attachments.sweep()
+            except (ClewError, ClosedError) as error:
+                logger.warning("unsent uploads could not be looked through: %s", error)
+
+
+def _url_of(id: str, context: Any) -> str:  # a request's context, as the attachment store is given it
+    return f"{context['base']}/api/v1/attachments/{id}"
