@@ -26,15 +26,21 @@ class Values:
         self._backend = backend
         self.prefix = check_prefix(prefix)
 
-    async def get(self, key: str) -> Value | None:
+    async def get(self, key: str, *, ttl: bool = True) -> Value | None:
         """Return the value and how long it stays, None where there is none.
+
+        Args:
+            ttl: whether to ask how long it stays, which is a call of its own; `ttl_ms` is None without it.
 
         Raises:
             UnreadableError: what is stored is not JSON.
         """
         name = self._name(key)
         power = self._power()
-        data, left = await asyncio.gather(power.get_value(name), power.value_ttl(name))
+        if ttl:
+            data, left = await asyncio.gather(power.get_value(name), power.value_ttl(name))
+        else:
+            data, left = await power.get_value(name), None
         if data is None:
             return None
         try:

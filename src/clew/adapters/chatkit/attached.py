@@ -24,7 +24,7 @@ _ADAPTER: Final[TypeAdapter[Attachment]] = TypeAdapter(Attachment)
 
 async def load(store: Store, owner: str, id: str) -> Attachment:
     """Return an attachment. NotFoundError where this owner has none of this id; UnreadableError where the SDK cannot read it."""
-    found = await store.values(_prefix(owner)).get(_check(id))
+    found = await store.values(_prefix(owner)).get(_check(id), ttl=False)
     if found is None:
         raise NotFoundError(f"there is no attachment {id!r} for this owner")
     try:
