@@ -16,7 +16,7 @@ TOP = Path(__file__).resolve().parent.parent
 CORE = """
 import pkgutil, sys
 before = set(sys.modules)
-import clew, clew.store
+import clew, clew.files, clew.store
 for name in sorted(clew.__all__):
     getattr(clew, name)
 for package in (clew, clew.store):
@@ -29,6 +29,8 @@ async def main():
         thread = await store.threads.create("ada")
         await store.items.append(thread, clew.NewItem(b"hello"))
         assert [item.data for item in await store.items.page(thread)] == [b"hello"]
+    async with clew.files.connect_files("memory://") as files:
+        assert (await files.put(("a",), b"hello")).size == 5
 asyncio.run(main())
 roots = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(*sorted(roots - set(sys.stdlib_module_names)))
@@ -48,11 +50,13 @@ MODULES_OF = {
     "redis": ("redis", "hiredis"),
     "cli": ("typer", "rich", "dotenv"),
     "agent-framework": ("agent_framework",),
+    "s3": ("obstore",),
     "conformance": ("pytest", "pytest_asyncio"),
 }
 NEEDED_BY = {
     "redis": "import asyncio, clew.schemes; asyncio.run(clew.schemes.open_backend('redis://localhost:1/0'))",
     "agent-framework": "import clew.adapters.agent_framework",
+    "s3": "import asyncio, clew.files; asyncio.run(clew.files.connect_files('s3://bucket').__aenter__())",
     "conformance": "import clew.conformance",
 }
 

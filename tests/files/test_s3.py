@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
@@ -13,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 
 import servers
-from clew import ClewError, ConflictError, DeniedError, MissingExtraError, NotFoundError, UnavailableError, UnsupportedError
+from clew import ClewError, ConflictError, DeniedError, NotFoundError, UnavailableError, UnsupportedError
 from clew.files import Files, connect_files
 from clew.files.s3 import PART
 
@@ -226,16 +224,3 @@ async def test_no_error_repeats_a_secret(object_server: servers.ObjectServer, ha
     finally:
         object_server.resume()
     assert "lovelace" not in f"{caught.value!r} {caught.value.__cause__!r}"
-
-
-def test_without_the_extra_the_message_has_the_command() -> None:
-    code = (
-        "import sys, asyncio; sys.modules['obstore'] = None\n"
-        "from clew.files import connect_files\n"
-        "asyncio.run(connect_files('memory://').__aenter__())\n"
-        "try: asyncio.run(connect_files('s3://bucket').__aenter__())\n"
-        "except ImportError as e: print(type(e).__name__, e)"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    assert done.stdout.startswith(MissingExtraError.__name__)
-    assert "pip install 'clew[s3]'" in done.stdout
