@@ -11,7 +11,7 @@ import pytest
 
 from clew import errors, limits, settings
 from clew.assistant import models
-from clew.backend import Expiry, Leasing, Listing
+from clew.backend import Cataloguing, Expiry, Leasing, Listing
 from clew.backends.redis import keys, options
 from clew.backends.sqlite import address
 from clew.cli import exits
@@ -74,14 +74,20 @@ async def test_every_key_on_a_server_is_in_the_table_with_its_type_and_the_acl_o
         store = await open_backend(with_options(server.url_for(user, password), namespace=namespace))
         try:
             assert isinstance(store, Listing)
+            assert isinstance(store, Cataloguing)
             assert isinstance(store, Leasing)
             assert isinstance(store, Expiry)
             changes: list[Change] = [PutDocument("title", b"1"), Append("items", make_entry("a", b"{}"))]
             await store.commit(backend, changes, once="t", listed=True)
+            # So many that the ids of the first are filed, and one that waits.
+            await store.commit(backend, [Append("more", make_entry(f"m{n}", b"{}")) for n in range(300)])
+            await store.commit(backend, [Append("more", make_entry("last", b"{}"))])
             await store.claim(backend, "writer", "me", ttl_ms=60_000)
             assert [entry.id for entry in (await store.read(backend, "items", after=0)).entries] == ["a"]
             assert (await store.fetch(backend)).documents == {"title": b"1"}
+            assert [entry.id for entry in (await store.read(backend, "items", after="a", inclusive=True)).entries] == ["a"]
             assert [line.name for line in await store.list("ada")] == [backend.name]
+            assert [name for name, _ in (await store.catalogue("ada")).partitions] == [backend.name]
             async with asyncio.timeout(10):
                 async for entry in store.follow(backend, "items"):
                     assert entry.id == "a"
