@@ -16,6 +16,7 @@ import pytest
 from clew import ConflictError, FullError, InvalidError, NotFoundError, UnavailableError
 from clew.files import Files, connect_files
 from clew.files.folder import Folder
+from clew.files.locking import hold
 from tests.support import wait_until
 
 from .writer import SIZE
@@ -114,6 +115,47 @@ async def test_files_come_and_go_in_one_folder_without_losing_it(root: Path) -> 
 
         await asyncio.gather(*(churn(files, f"{n}") for n, files in enumerate([one, two] * 4)))
         assert os.listdir(root) == [".clew"]
+
+
+async def test_a_lock_that_another_process_never_lets_go_of_is_waited_for_only_so_long(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clew.files.locking.PATIENCE_S", 0.2)
+    async with connect_files(root.as_uri()) as files:
+        await files.put(("a",), b"x")
+        with hold(str(root / ".clew" / "lock")):
+            for call in (files.put(("a",), b"y"), files.delete(("a",)), connect_files(root.as_uri()).__aenter__()):
+                with pytest.raises(UnavailableError, match="lock"):
+                    await call
+            assert await read(files, "a") == b"x"
+        await files.put(("a",), b"y")
+
+
+async def test_what_was_acknowledged_is_on_the_disk(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def note_fsync(descriptor: int) -> None:
+        done.append(f"sync {os.path.relpath(os.readlink(f'/proc/self/fd/{descriptor}'), root)}")
+        fsync(descriptor)
+
+    def note_replace(source: str, target: str) -> None:
+        done.append(f"name {os.path.relpath(target, root)}")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(os, "replace", note_replace)
+    async with connect_files(root.as_uri()) as files:
+        await files.put(("a", "b", "c"), b"x")
+        assert done[0].startswith("sync .clew/unfinished/")
+        # The file's own name, and those of the folders that were made for it.
+        assert done[1:] == ["name a/b/c", "sync a/b", "sync a", "sync ."]
+        done.clear()
+        await files.put(("a", "b", "c"), b"y")
+        assert done[1:] == ["name a/b/c", "sync a/b"]
+        done.clear()
+        await files.delete(("a", "b", "c"))
+        assert done == ["sync ."]
 
 
 async def test_two_versions_of_one_size_and_one_moment_have_two_etags(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,7 +33,8 @@ class FileInfo:
     Attributes:
         key: its name.
         size: in bytes.
-        etag: another one for every version; with its quotes, as HTTP writes it. It says nothing about the content.
+        etag: the version's name, with its quotes, as HTTP writes it. Another content has another one; the same content written
+            again has another one in a folder, and the same in S3.
         modified: when this version was written, UTC, by the clock of the store (for a fresh `put` to S3, by ours).
     """
 

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
+
+PATIENCE_S: Final = 10.0
+"""Seconds to wait for a lock, which others hold for some milliseconds."""
+_SHORTEST_S: Final = 0.000_1
+_LONGEST_S: Final = 0.01
 
 if sys.platform == "win32":
     import msvcrt
-    import time
 
     def try_lock(descriptor: int) -> bool:
         """Lock an open file, unless another has locked it; tell whether it is locked now."""
@@ -23,10 +30,6 @@ if sys.platform == "win32":
             os.lseek(descriptor, 0, os.SEEK_SET)
         return True
 
-    def _lock(descriptor: int) -> None:
-        while not try_lock(descriptor):
-            time.sleep(0.005)
-
 else:
     import fcntl
 
@@ -38,16 +41,22 @@ else:
             return False
         return True
 
-    def _lock(descriptor: int) -> None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-
 
 @contextmanager
 def hold(path: str) -> Iterator[None]:
-    """Hold the lock on the file of this path, which is made where it is missing: one holder among all processes and threads."""
+    """Hold the lock on the file of this path, which is made where it is missing: one holder among all processes and threads.
+
+    Raises:
+        TimeoutError: another one holds it all the time, as a process that was stopped.
+    """
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
-        _lock(descriptor)
+        end, pause = time.monotonic() + PATIENCE_S, _SHORTEST_S
+        while not try_lock(descriptor):
+            if time.monotonic() > end:
+                raise TimeoutError(errno.ETIMEDOUT, f"another process has held its lock for {PATIENCE_S:g} seconds")
+            time.sleep(pause)
+            pause = min(2 * pause, _LONGEST_S)
         yield
     finally:
         os.close(descriptor)

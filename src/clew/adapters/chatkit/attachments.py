@@ -24,6 +24,7 @@ from clew.limits import check_id
 
 from .announcements import UNSENT_S, UPLOAD_S, make_note, read_note, time_left
 from .content_types import HEAD, IMAGES, TAKEN, find_lie, is_said, is_taken, read_type
+from .failures import telling
 from .ids import make_id
 from .owners import OwnerOf, TContext, make_finder
 from .store import ChatKitStore
@@ -142,7 +143,9 @@ class ClewAttachmentStore(AttachmentStore[TContext], Generic[TContext]):
 
     async def delete_attachment(self, attachment_id: str, context: TContext) -> None:
         """Delete an attachment's bytes; ChatKit's server deletes the rest. What is not there is no error."""
-        await self.delete_bytes([attachment_id], self._owner(context))
+        owner = self._owner(context)
+        with telling():
+            await self.delete_bytes([attachment_id], owner)
 
     # -- what the service asks ------------------------------------------------------------------------------------------
 
