@@ -1,4 +1,4 @@
-"""The store away, full or closed: a person is told the truth, and whether trying again may help; nothing is said to be missing."""
+"""The store away, full or closed: a person is told the truth and whether to try again; nothing is said to be missing."""
 
 from __future__ import annotations
 

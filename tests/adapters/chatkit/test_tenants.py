@@ -147,7 +147,7 @@ async def test_a_request_that_names_nobody_is_refused_by_every_method(store: Sto
 
 
 async def test_an_owner_may_be_given_once_or_asked_for(store: Store) -> None:
-    assert ChatKitStore(store, owner="ada").owner_of(None) == "ada"
+    assert ChatKitStore[None](store, owner="ada").owner_of(None) == "ada"
     kit: ChatKitStore[Request] = ChatKitStore(store, owner=lambda request: f"user-{request.user_id}")
     assert kit.owner_of(Request("7")) == "user-7"
     for owner in ("", 7):

@@ -21,6 +21,7 @@ NAMES: Final = (
 FLAGS: Final = {
     "locate": " flags=no-writes",
     "page": " flags=no-writes",
+    "catalogue": " flags=allow-oom",
     "drop": " flags=allow-oom",
     "unlist": " flags=allow-oom",
 }
