@@ -149,6 +149,11 @@ async def test_a_small_model_is_not_shown_what_was_looked_up_before_nor_more_tha
     assert "tools" not in asked
 
 
+async def test_a_message_longer_than_the_models_room_is_cut_and_answered(supply: ModelSupply) -> None:
+    events = await collect(SearchAgent(SEARCH, supply).respond(make_thread(), [said("hello friend " * 50_000)]))
+    assert text_of(events)
+
+
 async def test_a_model_that_says_nothing_is_told() -> None:
     with scripted([""]) as model, pytest.raises(CustomStreamError, match="said nothing"):
         await collect(SearchAgent(SEARCH, supply_of(model.url)).respond(make_thread(), [said("Hi!")]))

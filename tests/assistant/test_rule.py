@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from clew.assistant.grounding import Judge
 from clew.assistant.profiles import TOOL
@@ -19,6 +23,9 @@ from clew.assistant.rule import SEARCH_TOOL, decide
         "Which assistants can I talk to",
         "Introduce yourself, please",
         "meet the team",
+        "tell me about your agents",
+        "please list all the agents",
+        "Who is the assistant?",
     ],
 )
 def test_who_asks_for_the_agents_is_shown_their_profiles(text: str) -> None:
@@ -56,6 +63,11 @@ def test_nothing_is_looked_up_for_small_talk_and_for_what_people_tell_of_themsel
         "I have a ConflictError, what now?",
         "How do I keep the history of an Agent Framework agent?",
         "Which agent framework works with it?",
+        "Which model does the assistant use?",
+        "What does the assistant search?",
+        "How do I list the threads of an agent?",
+        "show me what the agents keep",
+        "what is an agent",
         "tell me about leases",
         "Where is my data stored?",
         "My store is full. What can I do?",
@@ -107,3 +119,22 @@ def test_a_sentence_that_only_repeats_the_passage_is_not_shown() -> None:
 
 def test_a_sentence_that_was_cut_off_is_not_shown() -> None:
     assert judge("Deleting asks first. A thread needs") == ["Deleting asks first. "]
+
+
+@given(st.text(max_size=300), st.lists(st.text(max_size=50), max_size=2))
+def test_every_message_is_decided(text: str, before: list[str]) -> None:
+    assert decide(text, before).action in ("profiles", "search", "talk")
+
+
+@pytest.mark.parametrize(
+    "part", ["who ", "my a ", "what is my ", "\n", " ", "tell me about the ", "i am i am", "show all of the "]
+)
+def test_a_very_long_message_is_decided_at_once(part: str) -> None:
+    begun = time.perf_counter()
+    decide(part * 100_000, [part * 100_000])
+    assert time.perf_counter() - begun < 1
+
+
+@given(st.lists(st.text(max_size=60), max_size=8))
+def test_a_sentence_passes_the_same_however_it_is_parted(parts: list[str]) -> None:
+    assert "".join(judge(*parts)).split() == "".join(judge("".join(parts))).split()

@@ -18,6 +18,7 @@ from .room import measure
 
 Message = dict[str, Any]
 """A message of the API: its SDK's types for it are a union of a dozen TypedDicts that no code here looks into."""
+CUT: Final = " … (the rest was left out)"
 LONGEST_OUTPUT: Final = 4_000
 """Characters of a client tool's output that a model is shown."""
 
@@ -44,7 +45,7 @@ def newest_turn(items: Sequence[ThreadItem]) -> UserMessageItem | ClientToolCall
 
 
 def make_messages(items: Iterable[ThreadItem], room: int | None, *, tools: bool = True) -> list[Message]:
-    """Return the messages of a thread's items, oldest first; the newest person's turn always, and before it what fits.
+    """Return the messages of a thread's items, oldest first: the newest always, cut where it is too long, and what fits.
 
     Args:
         items: oldest first. What a model has no use for is left out: widgets, tasks, and calls that never got an output.
@@ -54,6 +55,8 @@ def make_messages(items: Iterable[ThreadItem], room: int | None, *, tools: bool 
     groups = [group for group in (_group(item, tools) for item in items) if group]
     if room is None:
         return [message for group in groups for message in group]
+    if groups and _size(groups[-1]) > room:
+        groups[-1] = [_cut(message, room // len(groups[-1])) for message in groups[-1]]
     left = room
     start = len(groups)
     while start and (start == len(groups) or left >= _size(groups[start - 1])):
@@ -86,6 +89,13 @@ def _group(item: ThreadItem, tools: bool) -> list[Message]:
             {"role": "tool", "tool_call_id": item.call_id, "content": output},
         ]
     return []
+
+
+def _cut(message: Message, room: int) -> Message:
+    text = message.get("content") or ""
+    while len(text) > 1 and measure(text) > room:
+        text = text[: len(text) * 3 // 4]
+    return {**message, "content": f"{text}{CUT}" if text != message.get("content") and text else message.get("content")}
 
 
 def _size(group: list[Message]) -> int:

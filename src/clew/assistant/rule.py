@@ -19,8 +19,11 @@ from .words import LONGEST_TEXT, STOP, words_of
 
 SEARCH_TOOL: Final = "search_docs"
 _AGENTS = re.compile(
-    r"\b(who|which|what|show|list|introduce|meet|display|see|tell)\b.{0,40}\b(agents?|assistants?|team|profiles?)\b"
-    r"|\b(agents?|team) profiles?\b|^\W*who (are|r) (you|u)( all| guys)?\W*$|\bintroduce yourself\b",
+    r"^\W*who (are|r) (you|u)( all| guys)?\W*$|\bintroduce (yourself|yourselves)\b|\b(agents?|team) profiles?\b"
+    r"|\bwho\b.{0,20}\b(agents|assistants|team)\b|\bwho is (the|this) (agent|assistant)\b"
+    r"|\b(what|which)( other| kinds? of)? (agents|assistants)\b.{0,10}\b(are|do|can|have|is)\b"
+    r"|\b(show|list|display|see|meet|introduce|tell (me|us) about)( me| us)?( all)?( of)?( the| your| our)?"
+    r" (agents|assistants|team)\b",
     re.IGNORECASE | re.DOTALL,
 )
 _ABOUT_A_THING = re.compile(r"\b(agent|assistant) framework\b|\b(agents?|assistants?) (sdk|protocol|memory)\b", re.IGNORECASE)
