@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import copy
 import json
 import os
 import signal
 import socket
+import subprocess
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -40,17 +42,27 @@ class Service:
         files = folder / "files"
         self._env = {**kept, "CLEW_URL": url, "CLEW_OWNER": "ada", "CLEW_FILES_URL": files.as_uri(), "CLEW_MODEL": "local"}
         self._folder = folder
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def spawn(self, **env: str) -> None:
+        """Start it, and do not wait."""
+        with (self._folder / "service.log").open("ab") as log:
+            command = [sys.executable, *self._words]
+            self.process = subprocess.Popen(
+                command, cwd=TOP, env={**self._env, **env}, stdout=log, stderr=log, start_new_session=True
+            )
 
     async def start(self, **env: str) -> None:
         """Start it, and return when it is ready."""
-        with (self._folder / "service.log").open("ab") as log:
-            self.process = await asyncio.create_subprocess_exec(
-                sys.executable, *self._words, cwd=TOP, env={**self._env, **env}, stdout=log, stderr=log, start_new_session=True
-            )
+        self.spawn(**env)
+        await self.wait_ready()
+
+    async def wait_ready(self) -> None:
+        """Return when it takes requests."""
+        assert self.process is not None
         async with asyncio.timeout(READY_S):
             while not await self.is_ready():
-                assert self.process.returncode is None, self.log()
+                assert self.process.poll() is None, self.log()
                 await asyncio.sleep(0.05)
 
     async def is_ready(self) -> bool:
@@ -64,31 +76,32 @@ class Service:
         """Return what it has written."""
         return (self._folder / "service.log").read_text()
 
-    async def kill(self) -> None:
+    def kill(self) -> None:
         """End all its processes as a crash does."""
-        await self._end(signal.SIGKILL)
+        assert self.process is not None
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait(10)
 
     async def terminate(self) -> None:
         """Tell it to end, and wait until it has."""
         assert self.process is not None
-        if self.process.returncode is None:
-            self.process.send_signal(signal.SIGTERM)
-        async with asyncio.timeout(20):
-            await self.process.wait()
+        self.process.send_signal(signal.SIGTERM)
+        await asyncio.to_thread(self.process.wait, 20)
 
-    async def aclose(self) -> None:
-        """End it, whatever it does."""
-        await self.http.aclose()
+    def close(self) -> None:
+        """End it, whatever it does; what it says of that is in its log."""
         if self.process is not None:
-            with contextlib.suppress(TimeoutError):
-                await self.terminate()
-            await self._end(signal.SIGKILL)
+            self.process.send_signal(signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(8)
+            self.kill()
 
-    async def _end(self, number: signal.Signals) -> None:
-        assert self.process is not None
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, number)
-        await self.process.wait()
+    def client(self) -> Service:
+        """Return the same service with a client for the event loop of one test."""
+        same = copy.copy(self)
+        same.http = httpx2.AsyncClient(base_url=self.base, timeout=30)
+        return same
 
     # -- what a client asks -------------------------------------------------------------------------------------------
 

@@ -81,9 +81,7 @@ class Scripted(ChatKitServer[Context]):
                 async for event in self._say(thread, context, 1, 0.0):
                     yield event
 
-    async def _say(
-        self, thread: ThreadMetadata, context: Context, count: int, pause: float
-    ) -> AsyncIterator[ThreadStreamEvent]:
+    async def _say(self, thread: ThreadMetadata, context: Context, count: int, pause: float) -> AsyncIterator[ThreadStreamEvent]:
         item = AssistantMessageItem(
             id=self.store.generate_item_id("message", thread, context), thread_id=thread.id, created_at=datetime.now(), content=[]
         )
