@@ -33,4 +33,8 @@ def test_an_example_prints_what_it_promises(name: str, tmp_path: Path) -> None:
 
 def test_no_example_is_forgotten() -> None:
     # Those of a framework are run by its adapter's tests.
-    assert {path.name for path in FOLDER.glob("*.py")} - {"agent_framework_history.py", "chatkit_assistant.py"} == set(PRINTED)
+    assert {path.name for path in FOLDER.glob("*.py")} - {
+        "agent_framework_history.py",
+        "chatkit_assistant.py",
+        "chatkit_store.py",
+    } == set(PRINTED)

@@ -50,12 +50,14 @@ MODULES_OF = {
     "redis": ("redis", "hiredis"),
     "cli": ("typer", "rich", "dotenv"),
     "agent-framework": ("agent_framework",),
+    "chatkit": ("chatkit",),
     "s3": ("obstore",),
     "conformance": ("pytest", "pytest_asyncio"),
 }
 NEEDED_BY = {
     "redis": "import asyncio, clew.schemes; asyncio.run(clew.schemes.open_backend('redis://localhost:1/0'))",
     "agent-framework": "import clew.adapters.agent_framework",
+    "chatkit": "import clew.adapters.chatkit",
     "s3": "import asyncio, clew.files; asyncio.run(clew.files.connect_files('s3://bucket').__aenter__())",
     "conformance": "import clew.conformance",
 }
