@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -156,6 +157,45 @@ async def test_what_was_acknowledged_is_on_the_disk(root: Path, monkeypatch: pyt
         done.clear()
         await files.delete(("a", "b", "c"))
         assert done == ["sync ."]
+
+
+async def test_many_uploads_of_which_half_are_cancelled_leave_whole_files_and_nothing_open(root: Path) -> None:
+    chance = random.Random(7)
+
+    async def chunks(n: int) -> AsyncIterator[bytes]:
+        for _ in range(4):
+            await asyncio.sleep(chance.random() / 20)
+            yield bytes([n]) * 400_000
+
+    async with connect_files(root.as_uri()) as files:
+        await files.put(("warm",), b"")
+        before = len(os.listdir("/proc/self/fd"))
+        tasks = [asyncio.create_task(files.put(("a", str(n)), chunks(n))) for n in range(100)]
+        for task in tasks[::2]:
+            await asyncio.sleep(chance.random() / 200)
+            task.cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert all(not isinstance(each, BaseException) for each in results[1::2])
+        found = [info.key[1] for info in await files.list(("a",), limit=1000)]
+        assert {str(n) for n in range(1, 100, 2)} <= set(found)
+        for n in found:
+            assert await read(files, "a", n) == bytes([int(n)]) * 1_600_000
+        assert unfinished(root) == []
+        assert len(os.listdir("/proc/self/fd")) == before
+
+
+async def test_readings_that_are_cancelled_while_they_are_opened_leave_nothing_open(root: Path) -> None:
+    async with connect_files(root.as_uri()) as files:
+        await files.put(("a",), b"x")
+        before = len(os.listdir("/proc/self/fd"))
+        for n in range(60):
+            task = asyncio.create_task(files.get(("a",)))
+            await asyncio.sleep(0.0001 * (n % 4))
+            task.cancel()
+            (opened,) = await asyncio.gather(task, return_exceptions=True)
+            if not isinstance(opened, BaseException):
+                await opened.aclose()
+        assert len(os.listdir("/proc/self/fd")) == before
 
 
 async def test_two_versions_of_one_size_and_one_moment_have_two_etags(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

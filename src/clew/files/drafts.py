@@ -10,11 +10,16 @@ from .locking import try_lock
 
 
 class Draft:
-    """One file that is being written. Made, and renamed, under the folder's lock only."""
+    """One file that is being written. Opened, and renamed, under the folder's lock only."""
 
     def __init__(self, name: str) -> None:
+        """Name it; `open` makes it."""
         self.name = name
-        self._descriptor = os.open(name, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        self._descriptor = -1
+
+    def open(self) -> None:
+        """Make the file, and lock it."""
+        self._descriptor = os.open(self.name, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
         try_lock(self._descriptor)
 
     def write(self, data: bytes) -> None:

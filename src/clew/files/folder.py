@@ -49,8 +49,9 @@ class Folder(Files):
         self._folded = folded
 
     async def _put(self, path: str, chunks: AsyncGenerator[bytes, None], if_match: str | None, create: bool) -> Stored:
-        draft = await self._run(self._begin)
+        draft = Draft(os.path.join(self._unfinished, new_id()))
         try:
+            await self._run(lambda: self._begin(draft))
             async with aclosing(gather(chunks, _GATHERED)) as pieces:
                 async for piece in pieces:
                     await self._run(partial(draft.write, piece))
@@ -61,7 +62,8 @@ class Folder(Files):
 
     async def _get(self, path: str, start: int, length: int | None) -> Opened:
         # An object of Python's, which lets go of its file where nobody closes it.
-        opened, stored = await self._run(lambda: self._open(path))
+        opened = await self._run(lambda: self._open(path), FileIO.close)
+        stored = _stored(path, os.fstat(opened.fileno()))
         stop = stored.size if length is None else min(stored.size, start + length)
 
         async def close() -> None:
@@ -98,15 +100,15 @@ class Folder(Files):
 
     # -- in a thread ----------------------------------------------------------------------------------------------------
 
-    async def _run(self, work: Callable[[], T]) -> T:
+    async def _run(self, work: Callable[[], T], undo: Callable[[T], None] | None = None) -> T:
         try:
-            return await run_thread(work)
+            return await run_thread(work, undo)
         except OSError as e:
             raise fault_of(e, self.name) from e
 
-    def _begin(self) -> Draft:
+    def _begin(self, draft: Draft) -> None:
         with hold(self._lock):
-            return Draft(os.path.join(self._unfinished, new_id()))
+            draft.open()
 
     def _finish(self, draft: Draft, path: str, if_match: str | None, create: bool) -> Stored:
         place = self._place(path)
@@ -162,7 +164,7 @@ class Folder(Files):
             _sync_folder(folder)
         return True
 
-    def _open(self, path: str) -> tuple[FileIO, Stored]:
+    def _open(self, path: str) -> FileIO:
         try:
             descriptor = os.open(self._place(path), _READ)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as e:
@@ -171,11 +173,10 @@ class Folder(Files):
             if e.errno == errno.ELOOP:
                 raise _not_found(path) from e  # it is a link
             raise
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise _not_found(path)
-        return FileIO(descriptor), _stored(path, found)
+        return FileIO(descriptor)
 
     def _stat(self, path: str) -> Stored:
         found = self._find(path)

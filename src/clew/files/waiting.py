@@ -9,16 +9,17 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-async def run_thread(work: Callable[[], T]) -> T:
+async def run_thread(work: Callable[[], T], undo: Callable[[T], None] | None = None) -> T:
     """Run `work` in a thread and return what it returns.
 
-    A cancelled caller waits until the thread is done, so that nothing it uses is taken from under it; then it is cancelled.
+    A cancelled caller waits until the thread is done, so that nothing it uses is taken from under it; then it is cancelled,
+    and `undo` is called with what it does not get.
     """
-    return await finish(asyncio.get_running_loop().run_in_executor(None, work))
+    return await finish(asyncio.get_running_loop().run_in_executor(None, work), undo)
 
 
-async def finish(work: asyncio.Future[T]) -> T:
-    """Return what `work` gives. A cancelled caller waits for it all the same, and is cancelled then."""
+async def finish(work: asyncio.Future[T], undo: Callable[[T], None] | None = None) -> T:
+    """Return what `work` gives. A cancelled caller waits for it all the same, and is cancelled then, as in `run_thread`."""
     cancelled = False
     while not work.done():
         try:
@@ -27,7 +28,8 @@ async def finish(work: asyncio.Future[T]) -> T:
             # It may come again at every await.
             cancelled = True
     if cancelled:
-        # Looked at, so that the loop does not complain of an error that nobody saw.
-        work.cancelled() or work.exception()
+        # Looked at in any case, so that the loop does not complain of an error that nobody saw.
+        if not work.cancelled() and work.exception() is None and undo is not None:
+            undo(work.result())
         raise asyncio.CancelledError
     return work.result()
