@@ -14,7 +14,7 @@ import clew
 from clew.errors import AlreadyExistsError, ConflictError, FencedError
 from clew.store import Store
 
-LEASE_S = 0.4
+LEASE_S = 1.0
 FENCED = 3
 """The exit code of a producer that was replaced."""
 

@@ -67,7 +67,7 @@ async def produce(url: str, thread: clew.Thread, run: str, count: int) -> tuple[
     acknowledged: list[list[str]] = []
     kills = 0
     while True:
-        patience = random.randint(10, 90) if kills < 5 else count * 4
+        patience = random.randint(10, 90) if kills < 3 else count * 4
         async with running("run_producer.py", url, thread.owner, thread.id, run, count) as producer:
             assert producer.stdout is not None
             async for line in producer.stdout:
@@ -140,8 +140,8 @@ async def test_killed_producers_and_restless_readers_of_several_processes(tmp_pa
     print(verdict)
     VERDICTS.append(verdict)
     assert (lost, doubled, differing) == (0, 0, 0), verdict
-    assert kills >= len(runs)
-    assert deliveries > 5_000
+    assert kills > 4
+    assert deliveries > 2_000
 
 
 def _own(log: list[RunEvent]) -> list[bytes]:
