@@ -72,7 +72,7 @@ async def test_small_talk_is_streamed_from_the_model_and_nothing_is_looked_up(su
         events = await collect(agent.respond(make_thread(), items))
         items += done_items(events)
         assert animation(events) == []
-        assert len(events) > 5
+        assert len(events) >= 5
         # What it says is not told here: it depends on what else its process was asked before.
         assert text_of(events).strip()
 
