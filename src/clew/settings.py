@@ -13,13 +13,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 from urllib.parse import quote, unquote, urlsplit
 
 from .errors import DeniedError, InvalidError, MissingExtraError, UnavailableError
 from .limits import check_id
 
-KNOWN: Final = ("CLEW_URL", "CLEW_NAMESPACE", "CLEW_OWNER", "CLEW_FILES_URL")
+OF_SERVICE: Final = (
+    "CLEW_AUTH",
+    "CLEW_JWT_SECRET",
+    "CLEW_JWKS_URL",
+    "CLEW_JWT_AUDIENCE",
+    "CLEW_JWT_ISSUER",
+    "CLEW_JWT_LEEWAY",
+    "CLEW_JWT_TEAMS",
+    "CLEW_MAX_BODY",
+    "CLEW_RATE",
+    "CLEW_CONCURRENCY",
+)
+"""The variables of the service (`Access`)."""
+KNOWN: Final = ("CLEW_URL", "CLEW_NAMESPACE", "CLEW_OWNER", "CLEW_FILES_URL", *OF_SERVICE)
 """The variables that `Settings` reads, beside those of Redis below."""
 OF_COMMANDS: Final = ("CLEW_MODEL", "CLEW_MODEL_TOOLS")
 """The variables that the commands read themselves: no mistake in the environment of a program that only connects."""
@@ -38,6 +51,89 @@ _EMBEDDED: Final = ("sqlite", "memory")
 
 
 @dataclass(frozen=True, slots=True)
+class Access:
+    """Who may come in to the service, and how much each may ask of it.
+
+    Attributes:
+        mode: `token`: whoever has a valid token or key; `none`: one local user, on this machine alone; None: nobody has said.
+        secret: of tokens signed with HS256, at least 32 bytes; None: no such token is taken.
+        jwks_url: where the public keys of tokens signed with ES256 or RS256 are; None: no such token is taken.
+        audience: a token's `aud` must have it; empty: no audience is asked for.
+        issuer: a token's `iss` must be it; None: any.
+        leeway: seconds by which the clocks may differ.
+        teams: where the list of teams stands in a token's claims.
+        max_body: bytes of a request's body, but for uploads, which have limits of their own.
+        rate: requests a second that one caller may send to one worker, in the long run; 0: any number.
+        concurrency: requests that one worker works on at once; more are told to come again.
+    """
+
+    mode: Literal["none", "token"] | None = None
+    secret: str | None = field(default=None, repr=False)
+    jwks_url: str | None = None
+    audience: str = "authenticated"
+    issuer: str | None = None
+    leeway: float = 30.0
+    teams: tuple[str, ...] = ("app_metadata", "teams")
+    max_body: int = 16 * 1024 * 1024
+    rate: float = 1000.0
+    concurrency: int = 500
+
+    @classmethod
+    def from_found(cls, found: Mapping[str, str]) -> Access:
+        """Return what these variables say; InvalidError where one cannot be used."""
+        mode = found.get("CLEW_AUTH")
+        if mode not in (None, "none", "token"):
+            raise InvalidError("CLEW_AUTH must be token or none: none is for one user of this machine alone")
+        secret, url = found.get("CLEW_JWT_SECRET"), found.get("CLEW_JWKS_URL")
+        if secret is not None and len(secret.encode()) < 32:
+            raise InvalidError("CLEW_JWT_SECRET is too short to be safe: HS256 needs at least 32 bytes")
+        if url is not None:
+            _check_jwks_url(url)
+        if mode == "none" and (secret or url):
+            raise InvalidError("CLEW_AUTH=none takes no tokens: unset CLEW_JWT_SECRET and CLEW_JWKS_URL, or set CLEW_AUTH=token")
+        teams = tuple(found.get("CLEW_JWT_TEAMS", "app_metadata.teams").split("."))
+        if "" in teams or teams[0] == "user_metadata":
+            raise InvalidError(
+                "CLEW_JWT_TEAMS must name a claim that is not the users' own to write: app_metadata.teams, not user_metadata"
+            )
+        return cls(
+            mode=("token" if secret or url else None) if mode is None else "none" if mode == "none" else "token",
+            secret=secret,
+            jwks_url=url,
+            audience=found.get("CLEW_JWT_AUDIENCE", "authenticated"),
+            issuer=found.get("CLEW_JWT_ISSUER"),
+            leeway=_number(found, "CLEW_JWT_LEEWAY", 30, 0, 600),
+            teams=teams,
+            max_body=int(_number(found, "CLEW_MAX_BODY", 16 * 1024 * 1024, 1024, 1 << 30)),
+            rate=_number(found, "CLEW_RATE", 1000, 0, 1_000_000),
+            concurrency=int(_number(found, "CLEW_CONCURRENCY", 500, 1, 100_000)),
+        )
+
+
+def _check_jwks_url(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+    except ValueError:
+        parts, host = urlsplit(""), None
+    is_local = host in ("localhost", "127.0.0.1", "::1")
+    if not host or (parts.scheme != "https" and not (parts.scheme == "http" and is_local)):
+        raise InvalidError(
+            "CLEW_JWKS_URL must be an address that starts with https://, since whoever can change its answer can sign tokens"
+        )
+
+
+def _number(found: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
+    try:
+        value = float(found.get(name, default))
+    except ValueError:
+        value = -1.0
+    if not least <= value <= most:
+        raise InvalidError(f"{name} must be a number from {least:,} to {most:,}")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Which store to open, and for whom.
 
@@ -46,12 +142,14 @@ class Settings:
         owner: whose threads the commands work on.
         source: where the URL comes from, for people: a variable's name, or "the default".
         files_url: where files are kept (`clew.files`); None for beside the store.
+        access: who may come in to the service.
     """
 
     url: str = field(repr=False)
     owner: str
     source: str
     files_url: str | None = field(default=None, repr=False)
+    access: Access = field(default_factory=Access)
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, env_file: str | Path | None = ".env") -> Settings:
@@ -73,7 +171,8 @@ class Settings:
             raise InvalidError(f"the variable {unknown[0]} is not known: use one of {known}, or take it out of the environment")
         url, source = _choose_url(found)
         owner = check_id(_choose_owner(found), "CLEW_OWNER")
-        return cls(_with_namespace(url, found.get("CLEW_NAMESPACE")), owner, source, found.get("CLEW_FILES_URL"))
+        url = _with_namespace(url, found.get("CLEW_NAMESPACE"))
+        return cls(url, owner, source, found.get("CLEW_FILES_URL"), Access.from_found(found))
 
     def make_folder(self) -> None:
         """Make the folder of the default file, readable by its user alone; any other store's place is its owner's to make.
