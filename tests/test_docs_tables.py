@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clew import errors, limits, settings
+from clew import errors, limits, run_limits, settings
 from clew.assistant import models
 from clew.backend import Cataloguing, Expiry, Leasing, Listing
 from clew.backends.redis import keys, options
@@ -181,6 +181,13 @@ def test_every_variable_is_in_the_table_and_in_the_example_file() -> None:
     assert read == set(shown) | {name for row in table for name in words(row[2]) if name in read}
     example = re.findall(r"^# ([A-Z_]+)=", (DOCS.parent / ".env.example").read_text(), re.MULTILINE)
     assert set(example) == set(shown)
+
+
+def test_the_limits_of_runs_in_the_docs_are_the_codes() -> None:
+    shown = {words(row[0])[0]: row[1] for row in rows((DOCS / "runs.md").read_text(), "limit of runs")}
+    known = {name: value for name, value in vars(run_limits).items() if re.fullmatch("(MAX|LEAST|MOST)_.*", name)}
+    # The others are those of limits.py.
+    assert shown == {name: f"{value:,}" for name, value in known.items() if not hasattr(limits, name)}
 
 
 def test_the_limits_in_the_docs_are_the_codes() -> None:
