@@ -95,14 +95,33 @@ async def test_opening_the_folder_leaves_a_living_writers_draft_alone(root: Path
         assert unfinished(root) == []
 
 
+async def test_the_folder_can_be_opened_while_others_write_and_give_up(root: Path) -> None:
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"x"
+        raise ConnectionResetError("the client is gone")
+
+    async with connect_files(root.as_uri()) as files:
+
+        async def write() -> None:
+            for _ in range(60):
+                with pytest.raises(ConnectionResetError):
+                    await files.put(("a",), broken())
+
+        writers = [asyncio.create_task(write()) for _ in range(4)]
+        while not all(writer.done() for writer in writers):
+            await (await connect_files(root.as_uri())).aclose()
+        await asyncio.gather(*writers)
+        assert unfinished(root) == []
+
+
 async def test_compare_and_set_holds_among_processes(root: Path) -> None:
     async with connect_files(root.as_uri()) as files:
         await files.put(("n",), b"0")
-        writers = [run_writer(root, "n", "60", "add") for _ in range(4)]
+        writers = [run_writer(root, "n", "40", "add") for _ in range(3)]
         for writer in writers:
             await asyncio.to_thread(writer.communicate)
-        assert [writer.returncode for writer in writers] == [0] * 4
-        assert await read(files, "n") == b"240"
+        assert [writer.returncode for writer in writers] == [0] * 3
+        assert await read(files, "n") == b"120"
 
 
 async def test_files_come_and_go_in_one_folder_without_losing_it(root: Path) -> None:

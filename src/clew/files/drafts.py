@@ -41,17 +41,20 @@ class Draft:
     def discard(self) -> None:
         """Close it, and remove it where it was not renamed."""
         self.close()
-        with contextlib.suppress(FileNotFoundError):
+        # It was renamed or never made; or the disk refuses, and whoever opens the folder next removes it.
+        with contextlib.suppress(OSError):
             os.unlink(self.name)
 
 
 def remove_dead(folder: Path) -> None:
     """Remove the drafts in this folder whose writers are dead. The caller holds the folder's lock."""
     for left in folder.iterdir():
-        descriptor = os.open(left, os.O_RDWR)
-        try:
-            dead = try_lock(descriptor)
-        finally:
-            os.close(descriptor)
-        if dead:
-            left.unlink()
+        # A living writer may give its draft up at any moment, without the lock.
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(left, os.O_RDWR)
+            try:
+                dead = try_lock(descriptor)
+            finally:
+                os.close(descriptor)
+            if dead:
+                left.unlink()
