@@ -18,6 +18,7 @@ from tests.support import wait_until, with_options
 from .run_traffic import RunningBackend, Traffic
 
 Open = Callable[[str], Awaitable[Backend]]
+pytestmark = pytest.mark.timeout(180)
 ENOUGH = 20_000
 """Deliveries that the traffic of a test has to see."""
 
