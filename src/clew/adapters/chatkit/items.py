@@ -18,7 +18,7 @@ from clew import Item, NewItem
 from clew.errors import InvalidError
 
 from .failures import AlreadyCompletedError
-from .merging import merge
+from .merging import is_same, merge
 
 logger = logging.getLogger("clew.adapters.chatkit")
 
@@ -81,7 +81,7 @@ def make_item(item: ThreadItem, stored: Item | None, *, was: Item | None = None)
         # It could not be read here; now it is written anew.
         return _new_item(item, data)
     new = msgspec.json.decode(data)
-    if new == view:
+    if is_same(new, view):
         return None
     if was is not None and was != stored and was.status == "pending" and stored.status in DONE:
         raise AlreadyCompletedError("This has been answered already; the first answer counts.")

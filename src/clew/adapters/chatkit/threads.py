@@ -16,6 +16,8 @@ from pydantic_core import PydanticSerializationError
 from clew import Thread
 from clew.errors import InvalidError
 
+from .merging import is_same
+
 FIELD: Final = "chatkit/"
 """Before the name of a field that is neither title nor metadata."""
 NONE: Final = "chatkit/none/"
@@ -89,11 +91,11 @@ def find_edit(new: Fields, base: Fields | None) -> Edit:
     notes = {FIELD + name: value for name, value in rest.items()}
     fields: dict[str, Any] = {}
     for name, value in metadata.items():
-        removed = name not in new.metadata
         fields[name] = value
-        if value is None and not removed:
+        if value is None and name in new.metadata:
             notes[NONE + name] = True
-        elif base is None or base.metadata.get(name, 0) is None:
+        else:
+            # Whoever else may have made it null.
             notes[NONE + name] = None
     if titles:
         # Clew has no empty title.
@@ -117,7 +119,7 @@ def _own(thread: ThreadMetadata) -> dict[str, Any]:
 
 
 def _changed(new: Mapping[str, Any], base: Mapping[str, Any]) -> dict[str, Any]:
-    changed = {name: value for name, value in new.items() if name not in base or base[name] != value}
+    changed = {name: value for name, value in new.items() if name not in base or not is_same(base[name], value)}
     return changed | {name: None for name in base if name not in new}
 
 
