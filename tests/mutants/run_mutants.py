@@ -27,7 +27,9 @@ RUN_MUTANTS: Final[dict[str, Mutant]] = {
     "something comes after the end": _mutant(
         run_writing, _FENCE, "if row.epoch != run.epoch or events[0].at.seq <= row.last_seq:"
     ),
-    "an append is half there": _mutant(run_writing, "event.data, None) for event in events]", "event.data, None) for event in events[:1]]"),
+    "an append is half there": _mutant(
+        run_writing, "event.data, None) for event in events]", "event.data, None) for event in events[:1]]"
+    ),
     "a log is made again without its head": _mutant(
         run_writing, "    if not has_log:\n        raise NotFoundError", "    if False:\n        raise NotFoundError"
     ),

@@ -127,6 +127,23 @@ async def test_a_refused_event_gives_its_number_back(unsure: clew.Store, faulty:
     assert await data_of(unsure, thread, producer.id) == [b"a", b"b", b"b", b"c"]
 
 
+async def test_the_end_is_the_last_event_whoever_else_writes(
+    unsure: clew.Store, faulty: FaultyBackend, thread: clew.Thread
+) -> None:
+    faulty.gate = asyncio.Event()
+    producer = await unsure.runs.start(thread)
+    before = [asyncio.create_task(producer.append(b"%d" % n)) for n in range(3)]
+    await asyncio.sleep(0)
+    ending = asyncio.create_task(producer.finish())
+    await asyncio.sleep(0)
+    with pytest.raises(FencedError):
+        await producer.append(b"late")
+    faulty.gate.set()
+    await asyncio.gather(*before)
+    assert (await ending).state == "done"
+    assert await data_of(unsure, thread, producer.id) == [b"0", b"1", b"2"]
+
+
 @pytest.mark.usefixtures("impatient")
 async def test_an_end_of_unknown_outcome_can_be_repeated(unsure: clew.Store, faulty: FaultyBackend, thread: clew.Thread) -> None:
     for fault in ("before", "after"):

@@ -40,6 +40,7 @@ class Producer:
         self._run = run
         self._queue = Queue(running, partition, run)
         self._tending = Tending(running, partition, run, lease_ms)
+        self._is_ending = False
 
     @property
     def run(self) -> Run:
@@ -79,7 +80,8 @@ class Producer:
 
     async def extend(self, events: Sequence[tuple[str, bytes]]) -> EventId:
         """Add several events, each a kind and data, in one trip and all or none; return the last one's id. As `append`."""
-        self._check_open()
+        if self._is_ending:
+            raise self._closed()
         first = self._queue.next_seq
         made = [RunEvent(EventId(self._run.epoch, first + n), kind, data) for n, (kind, data) in enumerate(events)]
         check_events(self._run, made)
@@ -151,7 +153,10 @@ class Producer:
             log.warning("the run %s could not be ended: %s", self.id, failure)
 
     async def _end(self, kind: str, data: bytes) -> Run:
-        self._check_open()
+        if not self._run.is_open:
+            raise self._closed()
+        # From here on nothing more is taken: the end is the last event.
+        self._is_ending = True
         await self._queue.drain()
         end = RunEvent(EventId(self._run.epoch, self._queue.next_seq), kind, data)
         check_end(self._run, end)
@@ -159,6 +164,5 @@ class Producer:
         await self.aclose()
         return self._run
 
-    def _check_open(self) -> None:
-        if not self._run.is_open:
-            raise FencedError(f"the run {self.id!r} has ended as {self._run.state}: nothing more is written to it")
+    def _closed(self) -> FencedError:
+        return FencedError(f"the run {self.id!r} has ended, or is about to: nothing more is written to it")
