@@ -129,6 +129,20 @@ async def test_credentials_that_are_refused_are_denied_and_not_repeated(
             object_server.call("POST", "/moto-api/reset-auth", b"inf")
 
 
+async def test_the_endpoint_of_the_url_goes_before_the_environments(
+    object_server: servers.ObjectServer, bucket: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"):
+        monkeypatch.setenv(variable, object_server.endpoint)
+        async with connect_files(f"s3://{bucket}") as files:
+            await files.put(("a",), b"x")
+        monkeypatch.setenv(variable, "http://127.0.0.1:1")
+        with pytest.raises(UnavailableError):
+            await connect_files(f"s3://{bucket}?timeout=1")
+        async with connect_files(url) as files:
+            await files.put(("a",), b"x")
+
+
 async def test_without_credentials_the_answer_comes_in_time(hasty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")

@@ -31,7 +31,7 @@ class Bucket:
     Attributes:
         name: the bucket's.
         prefix: what all keys start with, without a slash at its ends; "" for none.
-        endpoint: the URL of the server; None for AWS itself, or AWS_ENDPOINT_URL.
+        endpoint: the URL of the server; None for the one in AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, else AWS itself.
         region: None for AWS_REGION, or us-east-1.
         virtual_hosts: whether the bucket's name stands in the host.
         timeout_s: seconds until an answer must come.

@@ -7,6 +7,7 @@ which are given up when the stream breaks off: a process that is killed meanwhil
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Awaitable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -206,8 +207,10 @@ async def open_bucket(bucket: Bucket) -> S3:
 
 def _make_store(bucket: Bucket, answer_s: float) -> S3Store:
     config: S3Config = {"virtual_hosted_style_request": bucket.virtual_hosts}
-    if bucket.endpoint is not None:
-        config["endpoint"] = bucket.endpoint
+    endpoint = bucket.endpoint or os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        # By this name, since obstore would let the variable of this name go before `endpoint`.
+        config["aws_endpoint_url_s3"] = endpoint
     if bucket.region is not None:
         config["region"] = bucket.region
     timeout = timedelta(seconds=bucket.timeout_s)
@@ -215,7 +218,7 @@ def _make_store(bucket: Bucket, answer_s: float) -> S3Store:
         bucket.name,
         config=config,
         client_options={
-            "allow_http": bucket.endpoint is not None and bucket.endpoint.startswith("http:"),
+            "allow_http": endpoint is not None and endpoint.startswith("http:"),
             "connect_timeout": min(timeout, timedelta(seconds=_CONNECT_S)),
             # From the start of a request to its answer, and from each piece of that to the next.
             "read_timeout": timedelta(seconds=answer_s),
