@@ -10,7 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
 from typing import Final, Literal
@@ -81,23 +81,18 @@ class Access:
     @classmethod
     def from_found(cls, found: Mapping[str, str]) -> Access:
         """Return what these variables say; InvalidError where one cannot be used."""
-        mode = found.get("CLEW_AUTH")
-        if mode not in (None, "none", "token"):
-            raise InvalidError("CLEW_AUTH must be token or none: none is for one user of this machine alone")
         secret, url = found.get("CLEW_JWT_SECRET"), found.get("CLEW_JWKS_URL")
         if secret is not None and len(secret.encode()) < 32:
             raise InvalidError("CLEW_JWT_SECRET is too short to be safe: HS256 needs at least 32 bytes")
         if url is not None:
             _check_jwks_url(url)
-        if mode == "none" and (secret or url):
-            raise InvalidError("CLEW_AUTH=none takes no tokens: unset CLEW_JWT_SECRET and CLEW_JWKS_URL, or set CLEW_AUTH=token")
         teams = tuple(found.get("CLEW_JWT_TEAMS", "app_metadata.teams").split("."))
         if "" in teams or teams[0] == "user_metadata":
             raise InvalidError(
                 "CLEW_JWT_TEAMS must name a claim that is not the users' own to write: app_metadata.teams, not user_metadata"
             )
-        return cls(
-            mode=("token" if secret or url else None) if mode is None else "none" if mode == "none" else "token",
+        made = cls(
+            mode="token" if secret or url else None,
             secret=secret,
             jwks_url=url,
             audience=found.get("CLEW_JWT_AUDIENCE", "authenticated"),
@@ -108,6 +103,17 @@ class Access:
             rate=_number(found, "CLEW_RATE", 1000, 0, 1_000_000),
             concurrency=int(_number(found, "CLEW_CONCURRENCY", 500, 1, 100_000)),
         )
+        return made.with_mode(found["CLEW_AUTH"]) if "CLEW_AUTH" in found else made
+
+    def with_mode(self, mode: str) -> Access:
+        """Return the same with this mode; InvalidError where there is none such, or it does not go with the rest."""
+        if mode == "token":
+            return replace(self, mode="token")
+        if mode != "none":
+            raise InvalidError("CLEW_AUTH (or --auth) must be token or none: none is for one user of this machine alone")
+        if self.secret or self.jwks_url:
+            raise InvalidError("with CLEW_AUTH=none no token is taken: unset CLEW_JWT_SECRET and CLEW_JWKS_URL, or use token")
+        return replace(self, mode="none")
 
 
 def _check_jwks_url(url: str) -> None:

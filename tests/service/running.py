@@ -40,7 +40,14 @@ class Service:
         self._words = ["-m", "uvicorn", app, "--port", str(self.port), "--log-level", "warning", "--workers", str(workers)]
         kept = {name: text for name, text in os.environ.items() if not name.startswith(("CLEW_", "REDIS_", "OPENAI_", "AZURE_"))}
         files = folder / "files"
-        self._env = {**kept, "CLEW_URL": url, "CLEW_OWNER": "ada", "CLEW_FILES_URL": files.as_uri(), "CLEW_MODEL": "local"}
+        self._env = {
+            **kept,
+            "CLEW_URL": url,
+            "CLEW_OWNER": "ada",
+            "CLEW_AUTH": "none",
+            "CLEW_FILES_URL": files.as_uri(),
+            "CLEW_MODEL": "local",
+        }
         self._folder = folder
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -96,6 +103,10 @@ class Service:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(8)
             self.kill()
+
+    def alone(self) -> httpx2.AsyncClient:
+        """Return a client with connections of its own, as another computer has."""
+        return httpx2.AsyncClient(base_url=self.base, timeout=60)
 
     def client(self) -> Service:
         """Return the same service with a client for the event loop of one test."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -54,17 +55,25 @@ def chat(
         run(run_turn(settings.url, settings.owner, message, thread, as_json=as_json))
 
 
-@app.command(epilog="Examples:  clew serve    clew serve --port 8080")
+@app.command(epilog="Examples:  clew serve --auth none    clew serve --auth token --host 0.0.0.0 --port 8080")
 def serve(
-    host: Annotated[str, typer.Option(help="The address to listen on: one of this machine's own.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; with --auth none one of this machine's own.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port; 0 for a free one.", min=0, max=65535)] = 8000,
+    auth: Annotated[
+        str | None, typer.Option(help="token: by tokens and API keys; none: one user of this machine. CLEW_AUTH otherwise.")
+    ] = None,
     url: Url = None,
     owner: Owner = None,
 ) -> None:
-    """Serve the page on this machine, for one user without a login."""
+    """Serve the page and the HTTP API."""
     from ..service.serving import serve as serve_page
 
-    serve_page(settings_of(url, owner), host, port, tell=note)
+    settings = settings_of(url, owner)
+    if auth is not None:
+        settings = replace(settings, access=settings.access.with_mode(auth))
+    serve_page(settings, host, port, tell=note)
 
 
 @app.command(epilog="Examples:  clew threads    clew threads --limit 100 --json    clew threads --cursor CURSOR")

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any, Final
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
@@ -23,7 +24,8 @@ from ..adapters.chatkit import BusyError, sentence_of, status_of
 from ..adapters.chatkit.attachments import TooLargeError, WrongTypeError
 from ..errors import ClewError
 from ..settings import Settings
-from . import endpoints
+from . import endpoints, problems
+from .door import Door, Gate
 from .guarding import Guard
 from .room import MakeServer, Room
 
@@ -32,6 +34,9 @@ logger = logging.getLogger("clew.service")
 STATIC: Final = Path(__file__).parent / "static"
 GRACE_S: Final = 10.0
 """How long answers may go on when a worker is told to end."""
+OF_PAGE: Final = ("/chatkit", "/api/v1/attachments/")
+RUNS_OF_PAGE: Final = ("/active", "/events", "/stop")
+"""The addresses whose errors the page shows to people: they have a form of their own, as ChatKit's clients read it."""
 LEASE_S: Final = 15.0
 BEAT_S: Final = 15.0
 
@@ -56,7 +61,9 @@ def make_app(
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        room = Room(settings or Settings.from_env(), make_server, lease=lease, beat=beat)
+        chosen = settings or Settings.from_env()
+        room = Room(chosen, make_server, lease=lease, beat=beat)
+        app.state.gate = Gate(chosen, lambda: room.store)
         await room.open()
         app.state.room = room
         try:
@@ -76,10 +83,11 @@ def make_app(
             Route("/api/v1/attachments/{id}", endpoints.download),
             Route("/healthz", endpoints.healthz),
             Route("/readyz", endpoints.readyz),
+            Route("/problems/{name}", problems.explain),
             Mount("/static", _Static(directory=STATIC)),
         ],
-        middleware=[Middleware(Guard)],
-        exception_handlers={ClewError: _tell, Exception: _tell_unexpected},
+        middleware=[Middleware(Guard), Middleware(Door)],
+        exception_handlers={ClewError: _tell, HTTPException: problems.tell, Exception: _tell_unexpected},
         lifespan=lifespan,
     )
 
@@ -98,6 +106,8 @@ async def _page(request: Request) -> Response:
 
 async def _tell(request: Request, error: Exception) -> Response:
     assert isinstance(error, ClewError), "it is called for nothing else"
+    if not request.url.path.startswith(OF_PAGE) and not request.url.path.endswith(RUNS_OF_PAGE):
+        return await problems.tell(request, error)
     status = _status_of(error)
     if status >= 500:
         logger.warning("%s %s: %s: %s", request.method, request.url.path, type(error).__name__, error)
@@ -117,7 +127,7 @@ async def _tell_unexpected(request: Request, error: Exception) -> Response:
 
 def _status_of(error: ClewError) -> int:
     match error:
-        case TooLargeError() | endpoints.TooLongError():
+        case TooLargeError() | problems.TooLongError():
             return 413
         case WrongTypeError():
             return 415

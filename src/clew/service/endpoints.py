@@ -12,7 +12,8 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from clew import Run
 
 from ..adapters.chatkit import Reply
-from ..errors import ClewError
+from .identity import identity_of
+from .problems import TooLongError
 from .room import Context, Room
 from .tail import Tail
 
@@ -22,10 +23,6 @@ MOST_BODY: Final = 16 * 1024 * 1024
 """Bytes of a ChatKit request."""
 
 
-class TooLongError(ClewError):
-    """The request's body is too long. HTTP 413."""
-
-
 def room_of(request: Request) -> Room:
     """Return what the worker has open."""
     room: Room = request.app.state.room
@@ -33,8 +30,8 @@ def room_of(request: Request) -> Room:
 
 
 def context_of(request: Request) -> Context:
-    """Return whose request it is: the one local user's."""
-    return {"owner": room_of(request).settings.owner, "base": f"{request.url.scheme}://{request.url.netloc}"}
+    """Return whose request it is, and the base of the URLs they are given."""
+    return {"owner": identity_of(request).owner, "base": f"{request.url.scheme}://{request.url.netloc}"}
 
 
 async def chatkit(request: Request) -> Response:

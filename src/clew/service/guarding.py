@@ -1,4 +1,4 @@
-"""Who may come in, while there is no login: a person at this machine, through a page of this service.
+"""Who may come in where there is no login: a person at this machine, through a page of this service.
 
 Another page in the same browser may not (its Origin differs), nor one that got its own name resolved to this machine (its Host
 is not local), nor anybody from another machine.
@@ -43,7 +43,8 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        why = _refuse(scope)
+        # A token is not sent by a browser on its own, so only who comes without one has to be looked at.
+        why = _refuse(scope) if scope["app"].state.gate.is_local else None
         if why is not None:
             await JSONResponse({"error": {"type": "DeniedError", "message": why}}, 403)(scope, receive, send)
             return
@@ -62,7 +63,7 @@ def _refuse(scope: Scope) -> str | None:
     headers = Headers(scope=scope)
     server = scope.get("server")
     if server is not None and server[1] is not None and not is_local(str(server[0])):
-        return "This service has no login yet, so it answers on this machine's own address only."
+        return "This service has no login, so it answers on this machine's own address only."
     host = urlsplit(f"//{headers.get('host', '')}")
     if not is_local(host.hostname or ""):
         return "This service answers to the name localhost only."

@@ -1,4 +1,4 @@
-"""Who asks: a user, and the teams they are in. Each request has exactly one; no endpoint is told by its caller whose data it means."""
+"""Who asks: a user, and the teams they are in. Every request has one, and no endpoint lets its caller say whose data it means."""
 
 from __future__ import annotations
 

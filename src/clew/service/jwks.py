@@ -1,4 +1,4 @@
-"""The public keys behind a JWKS address: fetched when first needed, kept for a while, and again when a token names an unknown one.
+"""The public keys behind a JWKS address: fetched when first needed, kept for a while, and anew when a token names another one.
 
 A key that is taken away counts no more after `KEEP_S`, and one that is added counts at once. Forged key ids cost at most one
 fetch every `PAUSE_S`. While the address is away, the keys that were there last go on for `STALE_S`; without any, the answer is

@@ -83,6 +83,13 @@ class Room:
         return self._server
 
     @property
+    def store(self) -> clew.Store:
+        """The store. As `server`."""
+        if self._store is None:
+            raise self._why
+        return self._store
+
+    @property
     def attachments(self) -> ClewAttachmentStore[Context]:
         """Where attachments are. As `server`."""
         if self._attachments is None:

@@ -1,4 +1,4 @@
-"""`clew serve`: the service in one process, for the person at this machine."""
+"""`clew serve`: the service in one process."""
 
 from __future__ import annotations
 
@@ -7,23 +7,31 @@ from collections.abc import Callable
 
 import uvicorn
 
+from .. import Store
 from ..errors import DeniedError, UnavailableError
 from ..settings import Settings
 from .app import make_app
+from .door import Gate
 from .guarding import is_local
+
+
+def _no_store() -> Store:
+    raise UnavailableError("no store is open yet")
 
 
 def serve(settings: Settings, host: str, port: int, *, tell: Callable[[str], None]) -> None:
     """Serve until the process is told to end. `tell` gets the page's address.
 
     Raises:
-        DeniedError: the address is not this machine's own: without a login, everybody would be this one user.
+        DeniedError: there is no login, and the address is not this machine's own.
+        InvalidError: nobody has said who may come in.
         UnavailableError: the port is taken.
     """
-    if not is_local(host):
+    Gate(settings, _no_store)  # It says at once what no worker could start with.
+    if settings.access.mode == "none" and not is_local(host):
         raise DeniedError(
-            f"clew serve has no login yet, so it does not listen on {host}: leave --host out, "
-            "and reach it from elsewhere through a tunnel, as ssh -L gives"
+            f"without a login clew serve does not listen on {host}, where everybody would be this one user: leave --host out, or "
+            "let people come in by tokens (CLEW_AUTH=token)"
         )
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:

@@ -1,6 +1,6 @@
 """Bearer tokens as Supabase issues them: JWTs signed with a shared secret (HS256), or with a key of a JWKS (ES256, RS256).
 
-The token never chooses how it is verified: HS256 goes with the secret only, the others with public keys only, `none` with nothing.
+The token never chooses how it is verified: HS256 goes with the secret only, the others with public keys only, and `none` never.
 """
 
 from __future__ import annotations

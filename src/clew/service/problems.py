@@ -1,0 +1,170 @@
+"""How the service tells an error: problem details (RFC 9457), whose `type` says which of clew's answers it is.
+
+The table is the one place where errors become HTTP. A `type` is a path of this service, which explains it. Nothing here holds
+what people wrote, or a credential.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from ..adapters.chatkit.attachments import TooLargeError, WrongTypeError
+from ..errors import (
+    ClewError,
+    ClosedError,
+    ConflictError,
+    DeniedError,
+    FullError,
+    GoneError,
+    InvalidError,
+    NotFoundError,
+    NotReplicatedError,
+    UnavailableError,
+    UnknownCursorError,
+    UnreadableError,
+    UnsupportedError,
+)
+from .identity import ForbiddenError, UnauthorizedError
+
+logger = logging.getLogger("clew.service")
+
+MEDIA_TYPE: Final = "application/problem+json"
+BASE: Final = "/problems/"
+RETRY_AFTER_S: Final = 2
+
+
+class TooLongError(ClewError):
+    """The request's body is too long. HTTP 413."""
+
+
+class SlowError(ClewError):
+    """The request's body did not come in time. HTTP 408."""
+
+
+class BusyError(ClewError):
+    """This worker has as much to do as it takes on. HTTP 503."""
+
+
+class RateError(ClewError):
+    """This caller asks too often. HTTP 429.
+
+    Attributes:
+        wait: seconds after which to ask again.
+    """
+
+    def __init__(self, message: str, wait: float) -> None:
+        super().__init__(message)
+        self.wait = wait
+
+
+class PreconditionError(ClewError):
+    """What `If-Match` or `If-None-Match` asks for is not so; nothing was written. HTTP 412."""
+
+
+class MediaTypeError(ClewError):
+    """The body is of a kind that is not taken. HTTP 415."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A row of the table: a problem's name, its status, its title, and what to do about it."""
+
+    name: str
+    status: int
+    title: str
+    advice: str
+
+
+_KINDS: Final[tuple[tuple[type[ClewError], Kind], ...]] = (
+    (
+        UnauthorizedError,
+        Kind("unauthorized", 401, "Nobody is signed in", "Send a valid token or API key: Authorization: Bearer ..."),
+    ),
+    (ForbiddenError, Kind("forbidden", 403, "Not yours to change", "It may be read by this caller, and not written.")),
+    (GoneError, Kind("gone", 410, "It was deleted", "It was there and has been deleted; its id stays taken for a week.")),
+    (UnknownCursorError, Kind("unknown-cursor", 404, "The cursor is not known", "Start again from one end.")),
+    (NotFoundError, Kind("missing", 404, "There is no such thing", "It is not there for this caller: check the id.")),
+    (PreconditionError, Kind("precondition", 412, "It has changed", "Read it again, decide, and send the new ETag.")),
+    (ConflictError, Kind("conflict", 409, "Somebody else was first", "Nothing was written: read it again, then decide.")),
+    (TooLongError, Kind("too-large", 413, "The body is too long", "Send less at once.")),
+    (TooLargeError, Kind("too-large", 413, "The body is too long", "Send less at once.")),
+    (MediaTypeError, Kind("media-type", 415, "The body is of another kind", "Send application/json.")),
+    (WrongTypeError, Kind("media-type", 415, "The body is of another kind", "Send a kind that is taken.")),
+    (SlowError, Kind("slow", 408, "The body did not come in time", "Send it again, on a better connection.")),
+    (RateError, Kind("rate", 429, "Too many requests", "Wait as long as Retry-After says.")),
+    (BusyError, Kind("busy", 503, "This worker is busy", "Nothing was done: wait as long as Retry-After says.")),
+    (InvalidError, Kind("invalid", 400, "The request is wrong", "Mend it: sending it again will not help.")),
+    (
+        NotReplicatedError,
+        Kind(
+            "degraded", 503, "Written, but not yet safe", "Too few replicas have it: send it again with the same Idempotency-Key."
+        ),
+    ),
+    (FullError, Kind("full", 507, "The store is full", "Nothing was written: somebody has to make room.")),
+    (UnreadableError, Kind("unreadable", 500, "It is kept, but cannot be read", "A record is damaged, or of a newer clew.")),
+    (
+        UnavailableError,
+        Kind("unavailable", 503, "The store is away", "Send it again after Retry-After, with the same Idempotency-Key."),
+    ),
+    (ClosedError, Kind("unavailable", 503, "The store is away", "This worker is about to end: send it again.")),
+    (
+        DeniedError,
+        Kind("unavailable", 503, "The store is away", "The store refuses this service: its operator has to mend that."),
+    ),
+    (UnsupportedError, Kind("unsupported", 501, "This store cannot do that", "Use another store.")),
+)
+_UNEXPECTED: Final = Kind("unexpected", 500, "Something went wrong on the server", "It was noted there.")
+_BY_STATUS: Final = {
+    404: Kind("missing", 404, "There is no such thing", "There is no such address."),
+    405: Kind("method", 405, "Not with this method", "The Allow header says which there are."),
+}
+KINDS: Final = {kind.name: kind for kind in [*(kind for _, kind in _KINDS), _UNEXPECTED, _BY_STATUS[405]][::-1]}
+"""Every problem there is, by name."""
+
+
+def kind_of(error: Exception) -> Kind:
+    """Return what an error is to a caller."""
+    if isinstance(error, HTTPException):
+        found = _BY_STATUS.get(error.status_code)
+        return found or Kind("invalid", error.status_code, "The request is wrong", "Mend it: sending it again will not help.")
+    return next((kind for of, kind in _KINDS if isinstance(error, of)), _UNEXPECTED)
+
+
+def answer(error: Exception, method: str, path: str) -> Response:
+    """Return the response that tells an error, and note what is the server's own fault."""
+    kind = kind_of(error)
+    detail = kind.advice if kind.status >= 500 or isinstance(error, HTTPException) else str(error)
+    if kind.status >= 500:
+        logger.warning("%s %s: %s: %s", method, path, type(error).__name__, error if isinstance(error, ClewError) else "")
+    body: dict[str, Any] = {"type": BASE + kind.name, "title": kind.title, "status": kind.status, "detail": detail}
+    if isinstance(error, ConflictError) and isinstance(error.actual, int | str):
+        body["actual"] = error.actual
+    headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
+    if kind.status == 503:
+        headers["retry-after"] = str(RETRY_AFTER_S)
+    if isinstance(error, RateError):
+        headers["retry-after"] = str(max(1, round(error.wait + 0.5)))
+    if kind.status == 401:
+        headers["www-authenticate"] = 'Bearer error="invalid_token"'
+    headers["cache-control"] = "no-store"
+    return Response(msgspec.json.encode(body), kind.status, headers, MEDIA_TYPE)
+
+
+async def tell(request: Request, error: Exception) -> Response:
+    """Answer a request with the error that ended it."""
+    return answer(error, request.method, request.url.path)
+
+
+async def explain(request: Request) -> Response:
+    """Say what a problem's type means."""
+    kind = KINDS.get(request.path_params["name"])
+    if kind is None:
+        raise NotFoundError("there is no problem of this name")
+    return PlainTextResponse(f"{kind.title} ({kind.status}).\n{kind.advice}\n")
