@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
 
-from .backend import Backend, Cataloguing, Expiry, Leasing, Listing, Values
+from .backend import Backend, Cataloguing, Expiry, Leasing, Listing, Running, Values
 from .backends.sqlite import SqliteBackend
 from .backends.sqlite.address import parse_address
 from .limits import TOMBSTONE_MS
 from .records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
+from .runs import EventId, EventPage, Run, RunEvent
 from .store import Store
 
 __all__ = ["Call", "FixedClock", "Recorder", "WholeBackend", "memory_store"]
@@ -59,7 +60,7 @@ async def memory_store(*, clock: FixedClock | None = None) -> AsyncGenerator[Sto
         yield store
 
 
-class WholeBackend(Backend, Listing, Cataloguing, Leasing, Expiry, Values, Protocol):
+class WholeBackend(Backend, Listing, Cataloguing, Leasing, Expiry, Values, Running, Protocol):
     """A backend with every optional power, as those of clew are."""
 
 
@@ -177,6 +178,56 @@ class Recorder:
     async def scan_values(self, pattern: str, *, limit: int = 100, cursor: str | None = None) -> tuple[Sequence[str], str | None]:
         """See Values.scan_values."""
         return await self._note("scan_values", pattern).scan_values(pattern, limit=limit, cursor=cursor)
+
+    # -- runs: their arguments by name are passed through as they are ---------------------------------------------------
+
+    async def start_run(self, partition: Partition, run: str, holder: str, **arguments: Any) -> Run:
+        """See Running.start_run."""
+        return await self._note("start_run", partition).start_run(partition, run, holder, **arguments)
+
+    async def append_events(self, partition: Partition, run: Run, events: Sequence[RunEvent]) -> None:
+        """See Running.append_events."""
+        await self._note("append_events", partition).append_events(partition, run, events)
+
+    async def end_run(self, partition: Partition, run: Run, end: RunEvent) -> Run:
+        """See Running.end_run."""
+        return await self._note("end_run", partition).end_run(partition, run, end)
+
+    async def renew_run(self, partition: Partition, run: Run, *, lease_ms: int) -> Run:
+        """See Running.renew_run."""
+        return await self._note("renew_run", partition).renew_run(partition, run, lease_ms=lease_ms)
+
+    async def claim_run(self, partition: Partition, run: str, holder: str, *, lease_ms: int) -> Run:
+        """See Running.claim_run."""
+        return await self._note("claim_run", partition).claim_run(partition, run, holder, lease_ms=lease_ms)
+
+    async def interrupt_run(self, partition: Partition, run: str, data: bytes = b"") -> Run:
+        """See Running.interrupt_run."""
+        return await self._note("interrupt_run", partition).interrupt_run(partition, run, data)
+
+    async def cancel_run(self, partition: Partition, run: str) -> Run:
+        """See Running.cancel_run."""
+        return await self._note("cancel_run", partition).cancel_run(partition, run)
+
+    async def await_stop(self, partition: Partition, run: Run) -> Run:
+        """See Running.await_stop."""
+        return await self._note("await_stop", partition).await_stop(partition, run)
+
+    async def find_run(self, partition: Partition, run: str) -> Run:
+        """See Running.find_run."""
+        return await self._note("find_run", partition).find_run(partition, run)
+
+    async def list_runs(self, partition: Partition, **arguments: Any) -> Sequence[Run]:
+        """See Running.list_runs."""
+        return await self._note("list_runs", partition).list_runs(partition, **arguments)
+
+    async def read_events(self, partition: Partition, run: str, **arguments: Any) -> EventPage:
+        """See Running.read_events."""
+        return await self._note("read_events", partition).read_events(partition, run, **arguments)
+
+    def follow_events(self, partition: Partition, run: str, *, after: EventId | None = None) -> AsyncIterator[RunEvent]:
+        """See Running.follow_events."""
+        return self._note("follow_events", partition).follow_events(partition, run, after=after)
 
 
 _Calls: TypeAlias = list[Call]

@@ -46,3 +46,23 @@ async def test_a_recorder_tells_every_call_in_order() -> None:
         async with aclosing(recorded.items.follow(clew.Ref("ada", "t"))) as items:
             assert (await anext(items)).data == b"x"
         assert recorder.verbs == ["commit", "fetch", "follow"]
+
+
+async def test_a_recorder_tells_the_calls_of_a_run() -> None:
+    async with memory_store() as store:
+        recorder = Recorder(cast(WholeBackend, store.backend))
+        recorded = clew.Store(recorder)
+        thread = await recorded.threads.create("ada")
+        recorder.clear()
+        async with await recorded.runs.start(thread) as producer:
+            await producer.append(b"x")
+        assert [verb for verb in recorder.verbs if verb != "await_stop"] == ["start_run", "append_events", "end_run"]
+        recorder.clear()
+        await recorded.runs.get(thread, producer.id)
+        await recorded.runs.list(thread)
+        await recorded.runs.events(thread, producer.id)
+        await recorded.runs.cancel(thread, producer.id)
+        assert recorder.verbs == ["find_run", "list_runs", "read_events", "cancel_run"]
+        recorder.clear()
+        assert [event.id async for event in recorded.runs.follow(thread, producer.id)] == ["1-0", "1-1", "1-2"]
+        assert recorder.verbs == ["find_run", "follow_events"]
