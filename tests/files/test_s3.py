@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import re
+import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
 import servers
-from clew import ClewError, ConflictError, DeniedError, NotFoundError, UnavailableError, UnsupportedError
+from clew import AlreadyExistsError, ClewError, ConflictError, DeniedError, NotFoundError, UnavailableError, UnsupportedError
 from clew.files import Files, connect_files
 from clew.files.s3 import PART
 
@@ -141,6 +145,63 @@ async def test_the_endpoint_of_the_url_goes_before_the_environments(
             await connect_files(f"s3://{bucket}?timeout=1")
         async with connect_files(url) as files:
             await files.put(("a",), b"x")
+
+
+class Heedless(BaseHTTPRequestHandler):
+    """Hands every request on to the server, without its preconditions: some servers ignore them."""
+
+    target = ""
+    drop = ""
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers.get("content-length", "0")))
+        kept = {name: value for name, value in self.headers.items() if name.lower() not in (self.drop, "host")}
+        request = urllib.request.Request(self.target + self.path, data=body or None, headers=kept, method=self.command)
+        try:
+            answer = urllib.request.urlopen(request, timeout=10)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            data = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.headers.items():
+                if name.lower() in ("etag", "content-type", "last-modified"):
+                    self.send_header(name, value)
+            self.send_header("content-length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    do_GET = do_PUT
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize("drop", ["if-match", "if-none-match", "nothing"])
+async def test_a_server_that_ignores_preconditions_is_found_out(
+    object_server: servers.ObjectServer, bucket: str, credentials: None, drop: str
+) -> None:
+    handler = type("Handler", (Heedless,), {"target": object_server.endpoint, "drop": drop})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as front:
+        thread = threading.Thread(target=front.serve_forever)
+        thread.start()
+        try:
+            async with connect_files(f"s3://{bucket}?endpoint=http%3A%2F%2F127.0.0.1%3A{front.server_port}") as files:
+                etag = (await files.put(("a",), b"before")).etag
+                for _ in range(2):
+                    if drop == "nothing":
+                        etag = (await files.put(("a",), b"after", if_match=etag)).etag
+                        with pytest.raises(AlreadyExistsError):
+                            await files.put(("a",), b"x", create=True)
+                        continue
+                    with pytest.raises(UnsupportedError, match="preconditions"):
+                        await files.put(("a",), b"x", if_match=etag)
+                    with pytest.raises(UnsupportedError, match="preconditions"):
+                        await files.put(("b",), b"x", create=True)
+                assert [info.key for info in await files.list()] == [("a",)]
+        finally:
+            await asyncio.to_thread(front.shutdown)
+            thread.join()
 
 
 async def test_without_credentials_the_answer_comes_in_time(hasty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:

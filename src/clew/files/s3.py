@@ -13,7 +13,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from ..errors import ClewError, InvalidError, MissingExtraError, NotFoundError, UnavailableError, UnsupportedError
+from ..errors import ClewError, ConflictError, InvalidError, MissingExtraError, NotFoundError, UnavailableError, UnsupportedError
 
 try:
     import obstore
@@ -43,6 +43,7 @@ CHUNK: Final = 256 * 1024
 SLOWEST: Final = 512 * 1024
 """Bytes a second that an upload must reach: the time until an answer starts when this much may have been sent."""
 _AT_ONCE: Final = 2
+_PROBE: Final = ".clew/probe"
 _CONNECT_S: Final = 3.0
 _RETRIES: Final = 3
 
@@ -56,6 +57,8 @@ class S3(Files):
         self._uploads = _make_store(bucket, bucket.timeout_s + _AT_ONCE * PART / SLOWEST)
         self._prefix = bucket.prefix + "/" if bucket.prefix else ""
         self._timeout = bucket.timeout_s
+        self._proving = asyncio.Lock()
+        self._proven = False
 
     async def prove(self) -> None:
         """Ask the bucket for something, and raise where it does not answer."""
@@ -64,6 +67,7 @@ class S3(Files):
     async def _put(self, path: str, chunks: AsyncGenerator[bytes, None], if_match: str | None, create: bool) -> Stored:
         async with aclosing(gather(chunks, PART)) as pieces:
             if create or if_match is not None:
+                await self._prove_conditions()
                 # S3 knows preconditions for one request; obstore sends them with no other.
                 mode: PutMode = "create" if create else {"e_tag": if_match}
                 return await self._put_whole(path, b"".join([piece async for piece in pieces]), mode, if_match)
@@ -71,6 +75,24 @@ class S3(Files):
             if second:
                 return await self._put_parts(path, (first, second), pieces)
             return await self._put_whole(path, first, "overwrite", None)
+
+    async def _prove_conditions(self) -> None:
+        """Raise UnsupportedError where the server writes whatever is asked of it: once, with a file that no key leads to."""
+        async with self._proving:
+            if self._proven:
+                return
+            modes: tuple[PutMode, ...] = ("create", "create", {"e_tag": '"none"'})
+            refused = []
+            for mode in modes:
+                try:
+                    await self._put_whole(_PROBE, b"", mode, None)
+                    refused.append(False)
+                except ConflictError:
+                    refused.append(True)
+            # The first one makes the file where it is not there yet.
+            if refused[1:] != [True, True]:
+                raise UnsupportedError(f"{self.name} ignores preconditions: use a server that knows conditional writes")
+            self._proven = True
 
     async def _put_whole(self, path: str, data: bytes, mode: PutMode, expected: str | None) -> Stored:
         put = obstore.put_async(self._uploads, self._prefix + path, data, mode=mode, use_multipart=False)
