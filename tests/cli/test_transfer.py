@@ -166,3 +166,15 @@ def test_what_is_no_whole_export_is_refused(clew: Clew, text: str, code: int, wo
 def test_a_file_that_is_not_there_is_refused(clew: Clew) -> None:
     assert clew("import", "nowhere.jsonl").returncode == 2
     assert clew("export", "no/such/folder.jsonl").returncode == 2
+
+
+async def test_notes_and_the_order_of_making_are_carried_too(clew: Clew, url: str, tmp_path: Path) -> None:
+    async with connect(url) as store:
+        for name in "abc":
+            await store.threads.create(OWNER, id=name, notes={"kit/field": {"x": name}})
+        await store.items.append(Ref(OWNER, "a"), NewItem(b"the newest write"))
+    assert clew("export", "all.jsonl").returncode == 0
+    assert clew("import", "all.jsonl", "--owner", "bob").returncode == 0
+    async with connect(url) as store:
+        made = await store.threads.made("bob", newest_first=False)
+        assert [(thread.id, dict(thread.notes)) for thread in made] == [(name, {"kit/field": {"x": name}}) for name in "abc"]

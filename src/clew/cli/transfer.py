@@ -15,6 +15,7 @@ from typing import IO, Any, Final
 
 import msgspec
 
+from ..backend import Cataloguing
 from ..errors import AlreadyExistsError, UnreadableError, UnsupportedError
 from ..model import Item, NewItem, Ref, Thread
 from ..store import Store
@@ -33,6 +34,7 @@ class _Line(msgspec.Struct, omit_defaults=True):
     thread: str | None = None
     title: str | None = None
     metadata: dict[str, Any] = {}
+    notes: dict[str, Any] = {}
     item: str | None = None
     kind: str = "message"
     codec: str = "json"
@@ -49,10 +51,14 @@ _decode = msgspec.json.Decoder(_Line).decode
 
 
 async def list_threads(store: Store, owner: str) -> AsyncIterator[Thread]:
-    """Yield every thread of an owner."""
+    """Yield every thread of an owner, the oldest first where the store knows the order, so that a copy keeps it."""
     cursor, more = None, True
+    in_order = isinstance(store.backend, Cataloguing)
     while more:
-        page = await store.threads.list(owner, limit=100, cursor=cursor)
+        if in_order:
+            page = await store.threads.made(owner, limit=100, after=cursor, newest_first=False)
+        else:
+            page = await store.threads.list(owner, limit=100, cursor=cursor)
         for thread in page:
             yield thread
         cursor, more = page.cursor, page.has_more
@@ -74,7 +80,10 @@ async def export_threads(
     async for thread in _chosen(store, owner, threads):
         step("thread")
         count["threads"] += 1
-        write(_line({"thread": thread.id, "title": thread.title, "metadata": dict(sorted(thread.metadata.items()))}))
+        head: dict[str, Any] = {"thread": thread.id, "title": thread.title, "metadata": dict(sorted(thread.metadata.items()))}
+        if thread.notes:
+            head["notes"] = dict(sorted(thread.notes.items()))
+        write(_line(head))
         async for item in _items(store, thread):
             write(_line(_item_fields(item)))
             step("item")
@@ -149,7 +158,7 @@ async def import_threads(store: Store, owner: str, source: IO[bytes], step: Step
 async def copy_threads(source: Store, target: Store, owner: str, threads: Iterable[str] | None, step: Step) -> None:
     """Copy threads between two stores; what is there already stays as it is, so a copy that was interrupted goes on."""
     async for thread in _chosen(source, owner, threads):
-        head = _Line(thread=thread.id, title=thread.title, metadata=dict(thread.metadata))
+        head = _Line(thread=thread.id, title=thread.title, metadata=dict(thread.metadata), notes=dict(thread.notes))
         ref = await _make_thread(target, owner, head)
         step("thread")
         batch: list[NewItem] = []
@@ -193,7 +202,7 @@ async def _make_thread(store: Store, owner: str, line: _Line) -> Ref:
     assert line.thread is not None
     # Where a run before this one, or a person, made it, its header is theirs.
     with suppress(AlreadyExistsError):
-        await store.threads.create(owner, id=line.thread, title=line.title, metadata=line.metadata)
+        await store.threads.create(owner, id=line.thread, title=line.title, metadata=line.metadata, notes=line.notes)
     return Ref(owner, line.thread)
 
 

@@ -44,6 +44,7 @@ class Threads:
         id: str | None = None,
         title: str | None = None,
         metadata: Mapping[str, JSON] | None = None,
+        notes: Mapping[str, JSON] | None = None,
         ttl: float | None = None,
         sliding: bool = True,
     ) -> Thread:
@@ -54,6 +55,7 @@ class Threads:
             id: its id; made, with 128 random and time-ordered bits, for None.
             title: for people; at most `limits.MAX_TITLE_BYTES` bytes.
             metadata: JSON values by field; a field that is None is left out.
+            notes: what an integration keeps beside, likewise.
             ttl: seconds until it vanishes; None keeps it. Set right after the thread is made, by a call of its own.
             sliding: whether each write starts the time anew.
 
@@ -63,7 +65,7 @@ class Threads:
             InvalidError: a bad name, title, field or time.
         """
         partition = partition_of(Ref(owner, new_thread_id() if id is None else id))
-        changes = make_header(title, metadata)
+        changes = make_header(title, metadata, notes)
         expiry = None if ttl is None else need_expiry(self._backend)
         ttl_ms = 0 if ttl is None else ttl_ms_of(ttl)
         try:
@@ -259,13 +261,17 @@ def _thread_or_bare(partition: Partition, snapshot: Snapshot) -> Thread | None:
         return make_bare(partition, snapshot, str(e))
 
 
-def make_header(title: str | None, metadata: Mapping[str, JSON] | None) -> list[PutDocument]:
-    """Return the changes that make a thread with this title and metadata."""
+def make_header(
+    title: str | None, metadata: Mapping[str, JSON] | None, notes: Mapping[str, JSON] | None = None
+) -> list[PutDocument]:
+    """Return the changes that make a thread with this title, metadata and notes."""
     changes = [put_header()]
     if title is not None:
         changes.append(put_title(title))
     if metadata is not None:
         changes += (change for change in put_metadata(metadata) if change.data is not None)
+    if notes is not None:
+        changes += (change for change in put_notes(notes) if change.data is not None)
     return changes
 
 
