@@ -10,11 +10,12 @@ import pytest
 
 from clew.backend import Backend
 from clew.schemes import open_backend
-from servers import Cluster, Running, Sentinel, find
+from servers import Cluster, Running, Sentinel, Server, find
 from tests.conftest import Pool
 from tests.keyspace import data_servers
 from tests.support import wait_until, with_options
 
+from .run_processes import kill_and_read
 from .run_traffic import RunningBackend, Traffic
 
 Open = Callable[[str], Awaitable[Backend]]
@@ -105,3 +106,20 @@ async def test_readers_miss_nothing_when_a_primary_is_killed(sentinel: Sentinel)
         await asyncio.gather(*(backend.aclose() for backend in (writer, *readers)))
     assert traffic.deliveries >= ENOUGH
     assert failed_over.is_set()
+
+
+@pytest.mark.timeout(300)
+async def test_killed_producers_and_restless_readers_of_several_processes(serve: Callable[..., Server]) -> None:
+    server = serve("redis-8.2")
+
+    async def cut() -> None:
+        while True:
+            await asyncio.to_thread(server.call, "CLIENT", "KILL", "TYPE", "pubsub")
+            await asyncio.sleep(0.2)
+
+    cutting = asyncio.create_task(cut())
+    try:
+        await kill_and_read(server.url)
+    finally:
+        cutting.cancel()
+        await asyncio.gather(cutting, return_exceptions=True)
