@@ -9,39 +9,25 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from redis.asyncio.cluster import RedisCluster
 from redis.asyncio.connection import AbstractConnection, ConnectionPool, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
+from redis.asyncio.sentinel import SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import AskError, MovedError, RedisClusterException, RedisError, SlotNotCoveredError
 
 from ...errors import ClewError, ClosedError, NotReplicatedError, UnavailableError, UnsupportedError
 from .faults import is_connection_fault, is_refused_for_now, translate
+from .info import check_server, parse_info, version_of
 from .options import Options
 from .scripts import Script, load_scripts
+from .sentinels import PoliteSentinel
 from .trips import Lane, Reply, Request, pack
 
 if TYPE_CHECKING:
     from .appends import Shelf
-
-OLDEST: Final = (6, 2)
-"""The oldest Redis whose commands clew uses."""
-
-
-class PoliteSentinel(Sentinel):
-    """The sentinels, asked by one caller at a time: several at once lose one of them from redis-py's list (8.1)."""
-
-    def __init__(self, sentinels: list[tuple[str, int]], *, sentinel_kwargs: dict[str, Any]) -> None:
-        super().__init__(sentinels, sentinel_kwargs=sentinel_kwargs)  # type: ignore[no-untyped-call]
-        self._turn = asyncio.Lock()
-
-    async def discover_master(self, service_name: str) -> Any:  # as redis-py has it
-        """Return the address of the primary."""
-        async with self._turn:
-            return await super().discover_master(service_name)
 
 
 class Client:
@@ -93,7 +79,7 @@ class Client:
             raise self._no_cluster(error) from error
         except Exception as error:
             raise translate(error, self.place) from error
-        self._check_server()
+        check_server(self.info, options, self.place)
         self._only = self._lane("") if self._cluster is None else None
         self._keeper = self.loop.create_task(self._keep(), name="clew-redis-keeper")
         self.scripts = load_scripts(shebang=self.version >= (7,))
@@ -101,7 +87,7 @@ class Client:
     @property
     def version(self) -> tuple[int, ...]:
         """The Redis version whose commands the server has; Valkey names the one it is compatible with."""
-        return tuple(int(part) for part in self.info.get("redis_version", "0").split(".") if part.isdecimal())
+        return version_of(self.info)
 
     async def call(
         self,
@@ -270,6 +256,9 @@ class Client:
         may_repeat = refused or (unknown and (request.repeatable or not request.sent))
         delay = min(0.01 * 2 ** min(request.attempts, 6), 0.5) * random.uniform(0.5, 1.0)
         request.attempts += 1
+        request.faults += unknown
+        most = self.options.retries
+        may_repeat = may_repeat and (most is None or request.faults <= most)
         if not may_repeat or self._closed or self.loop.time() + delay >= request.deadline:
             if isinstance(error, SlotNotCoveredError):
                 request.fail(UnavailableError(f"{self.place}: {error}"))
@@ -383,25 +372,8 @@ class Client:
 
         return command, check
 
-    def _check_server(self) -> None:
-        found = self.info.get("redis_version", "an unknown version")
-        if self.version[:2] < OLDEST:
-            raise UnsupportedError(f"{self.place} is Redis {found}: clew needs 6.2 or later")
-        if self.info.get("redis_mode") == "sentinel":
-            raise UnsupportedError(f"{self.place} is a sentinel: use redis+sentinel:// in the URL")
-        if self.options.topology != "cluster" and self.info.get("cluster_enabled") == "1":
-            raise UnsupportedError(f"{self.place} is a node of a cluster: use redis+cluster:// in the URL")
-        if self.options.fsync and self.version < (7, 2):
-            raise UnsupportedError(f"{self.place} is Redis {found}: fsync=true needs WAITAOF, from 7.2")
-
     def _no_cluster(self, error: BaseException) -> ClewError:
         if "not enabled" in str(error):
             return UnsupportedError(f"{self.place} is not a cluster: use redis:// in the URL")
         cause = error.__cause__
         return translate(cause, self.place) if cause is not None else UnavailableError(f"{self.place}: {error}")
-
-
-def parse_info(reply: Reply) -> dict[str, str]:
-    """Return what INFO said, by name."""
-    lines = (line.partition(":") for line in reply.decode().splitlines() if ":" in line)
-    return {name: value for name, _, value in lines}

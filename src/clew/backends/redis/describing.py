@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from ...errors import DeniedError, UnsupportedError
 from .base import RedisBase
-from .client import Client, parse_info
+from .client import Client
+from .info import parse_info
 from .trips import pack
 
 Fact = str | int | float | bool | None
