@@ -11,8 +11,8 @@ from ...errors import InvalidError
 Topology = Literal["standalone", "cluster", "sentinel"]
 
 KNOWN: Final = (
-    "namespace, timeout, connect_timeout, replicas, fsync, replica_timeout, db, ssl_ca_certs, ssl_certfile, ssl_keyfile, "
-    "ssl_cert_reqs, ssl_check_hostname, sentinel_username, sentinel_password"
+    "namespace, timeout, connect_timeout, retries, replicas, fsync, replica_timeout, db, ssl_ca_certs, ssl_certfile, "
+    "ssl_keyfile, ssl_cert_reqs, ssl_check_hostname, sentinel_username, sentinel_password"
 )
 
 
@@ -27,6 +27,7 @@ class Options:
         service: the primary's name at the sentinels.
         timeout: seconds after which a call gives up, retries included.
         connect_timeout: seconds for one attempt to connect.
+        retries: how often a request is sent again after its connection failed, within `timeout`; None for as often as it can.
         replicas: how many replicas must acknowledge a write before it is acknowledged here.
         fsync: whether a write must be in the append-only file first (`WAITAOF`, from 7.2).
         replica_timeout: seconds to wait for those acknowledgements.
@@ -44,6 +45,7 @@ class Options:
     tls_options: tuple[tuple[str, str | bool], ...]
     timeout: float = 5.0
     connect_timeout: float = 2.0
+    retries: int | None = None
     replicas: int = 0
     fsync: bool = False
     replica_timeout: float = 1.0
@@ -96,6 +98,7 @@ def parse_url(url: str) -> Options:
         tls_options=query.tls_options(tls),
         timeout=query.seconds("timeout", 5.0),
         connect_timeout=query.seconds("connect_timeout", 2.0),
+        retries=query.whole("retries", 0, 0, 1000) if "retries" in query else None,
         replicas=query.whole("replicas", 0, 0, 100),
         fsync=query.flag("fsync"),
         replica_timeout=query.seconds("replica_timeout", 1.0),
@@ -128,6 +131,9 @@ class _Query:
         self._left = dict(pairs)
         if len(pairs) != len(self._left):
             self.fail("an option stands twice in the URL")
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._left
 
     def fail(self, why: str) -> str:
         raise InvalidError(why)
