@@ -124,7 +124,8 @@ class Service:
         """Say something, leave the response, and return the thread's id and the run's."""
         params = {"input": says(text)} if thread is None else {"thread_id": thread, "input": says(text)}
         kind = "threads.create" if thread is None else "threads.add_user_message"
-        async with self.http.stream("POST", "/chatkit", json={"type": kind, "params": params}) as response:
+        body = {"type": kind, "params": params}
+        async with self.alone() as http, http.stream("POST", "/chatkit", json=body) as response:
             assert response.status_code == 200, await response.aread()
             return response.headers["clew-thread"], response.headers["clew-run"]
 
@@ -141,7 +142,8 @@ class Service:
     async def events(self, thread: str, run: str, after: str | None = None) -> AsyncIterator[AsyncIterator[JSON]]:
         """Follow a run: yields events as `{"id", "event", "data"}`."""
         headers = {} if after is None else {"last-event-id": after}
-        async with self.http.stream("GET", f"/api/v1/threads/{thread}/runs/{run}/events", headers=headers) as response:
+        where = f"/api/v1/threads/{thread}/runs/{run}/events"
+        async with self.alone() as http, http.stream("GET", where, headers=headers) as response:
             assert response.status_code == 200, await response.aread()
             yield read_events(response)
 

@@ -137,11 +137,11 @@ async def test_a_server_that_is_restarted_in_order_keeps_the_answer(start_servic
 async def test_agent_profiles_arrive_and_are_answered(service: Service, page: Page, look: Look) -> None:
     await page.goto(service.base)
     await say(page, "profiles")
-    await expect(page.get_by_text("Ariadne")).to_be_visible()
+    await expect(page.get_by_text("Ariadne", exact=True)).to_be_visible()
     await expect(answer(page)).to_contain_text("word2")
     await look(page, "09-profiles")
     await page.reload()
-    await expect(page.get_by_text("Page Finder")).to_be_visible()
+    await expect(page.get_by_text("Page Finder", exact=True)).to_be_visible()
     await expect(page.locator("li.assistant")).to_have_count(1)
 
 

@@ -1,6 +1,6 @@
 // Files beside a message: announced, sent, and named by their ids when the message goes.
 
-import { make } from "./items.js";
+import { icon, make } from "./items.js";
 import { ask, request } from "./wire.js";
 
 export class Files {
@@ -67,7 +67,8 @@ export class Files {
       const state = each.failed ?? (each.done ? "" : " (sending…)");
       const row = make("li", each.failed ? "bad" : "");
       row.append(`${each.file.name}${each.failed ? `: ${state}` : state}`);
-      const drop = make("button", "plain", "✕");
+      const drop = make("button", "plain");
+      drop.append(icon("close"));
       drop.type = "button";
       drop.setAttribute("aria-label", `Remove ${each.file.name}`);
       drop.addEventListener("click", () => this.drop(each));

@@ -1,6 +1,6 @@
 // Following an answer: from its first event, or from the last one seen, on whichever worker answers, until its end.
 
-import { ask, Refusal, sleep } from "./wire.js";
+import { ask, Refusal } from "./wire.js";
 
 const ENDINGS = new Set(["done", "error", "cancelled", "interrupted"]);
 const SILENCE_MS = 45_000; // three times the server's heartbeat
@@ -27,7 +27,7 @@ async function* read(body, heard) {
   }
 }
 
-// Calls on.frame(frame), on.resync(), on.away(error), on.back(); returns the ending's kind, "gone", or null when left.
+// Calls on.frame(frame), on.resync(), on.away(error), on.back(), and on.rest(ms) between tries; returns the ending's kind, "gone", or null when left.
 export async function follow(thread, run, on, signal) {
   const url = `/api/v1/threads/${encodeURIComponent(thread)}/runs/${encodeURIComponent(run)}/events`;
   let last = null;
@@ -60,7 +60,7 @@ export async function follow(thread, run, on, signal) {
       clearTimeout(timer);
       signal.removeEventListener("abort", leave);
     }
-    await sleep(Math.min(250 * 2 ** tries, 5000) * (0.75 + Math.random() / 2));
+    await on.rest(Math.min(250 * 2 ** tries, 5000) * (0.75 + Math.random() / 2));
   }
   return null;
 }

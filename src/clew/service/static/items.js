@@ -15,6 +15,14 @@ export function make(name, className, text) {
   return made;
 }
 
+export function icon(name) {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  made.setAttribute("class", "icon");
+  made.setAttribute("aria-hidden", "true");
+  made.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "use")).setAttribute("href", `/static/icons.svg#${name}`);
+  return made;
+}
+
 function files(attachments) {
   const made = make("ul", "files");
   for (const each of attachments ?? []) {
@@ -25,7 +33,7 @@ function files(attachments) {
       const picture = make("img");
       Object.assign(picture, { src: link.href, alt: each.name, loading: "lazy" });
       link.append(picture);
-    } else link.append(`📄 ${each.name}`);
+    } else link.append(icon("page"), ` ${each.name}`);
     made.appendChild(make("li")).append(link);
   }
   return made;

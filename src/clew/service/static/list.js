@@ -1,6 +1,6 @@
 // The list of saved conversations: open, rename, delete.
 
-import { make } from "./items.js";
+import { icon, make } from "./items.js";
 import { request } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
@@ -10,6 +10,7 @@ export const titleOf = (thread) => thread?.title || "Untitled conversation";
 function choose(dialog) {
   return new Promise((resolve) => {
     dialog.returnValue = "cancel";
+    dialog.querySelector(".cancel").onclick = () => dialog.close("cancel");
     dialog.addEventListener("close", () => resolve(dialog.returnValue === "ok"), { once: true });
     dialog.showModal();
   });
@@ -69,7 +70,8 @@ export class ThreadList {
     row.dataset.id = thread.id;
     const name = titleOf(thread);
     const button = (className, text, label, run) => {
-      const made = make("button", className, text);
+      const made = make("button", className);
+      made.append(text);
       made.type = "button";
       if (label) made.setAttribute("aria-label", label);
       made.addEventListener("click", run);
@@ -78,8 +80,8 @@ export class ThreadList {
     };
     const open = button("plain open-thread", name, null, () => this.on.open(thread.id));
     if (thread.id === this.open) open.setAttribute("aria-current", "page");
-    button("plain small rename", "✎", `Rename ${name}`, () => this.rename(thread));
-    button("plain small delete", "🗑", `Delete ${name}`, () => this.remove(thread));
+    button("plain small rename", icon("pen"), `Rename ${name}`, () => this.rename(thread));
+    button("plain small delete", icon("bin"), `Delete ${name}`, () => this.remove(thread));
     return row;
   }
 

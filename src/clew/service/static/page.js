@@ -112,7 +112,7 @@ async function refresh() {
     items.mark(now.marks);
     mine.earlier = page.has_more ? page.after : null;
     $("earlier").hidden = !mine.earlier;
-    offerRetry(now);
+    if (run === null) offerRetry(now);
     drawState();
     scroll(run === null);
     if (now.run && run === null) attach(now.run.id);
@@ -176,6 +176,7 @@ async function attach(run) {
       mine.connected = true;
       drawState();
     },
+    rest: (ms) => presence.rest(ms),
   }, leave.signal);
   if (open !== mine || ended === null) return;
   Object.assign(mine, { run: null, leave: null, searches: 0, connected: true, stopping: false });

@@ -9,6 +9,15 @@ export class Presence {
     this.isAway = false;
   }
 
+  // Return after a while, or as soon as they are back.
+  rest(ms) {
+    const woken = new Promise((resolve) => {
+      const before = this.wake;
+      this.wake = () => (before?.(), resolve());
+    });
+    return Promise.race([sleep(ms), woken]);
+  }
+
   // Somebody found them away.
   lost() {
     if (this.isAway) return;
@@ -24,6 +33,8 @@ export class Presence {
       await sleep(Math.min(500 * 1.6 ** tries, 5000));
     }
     this.isAway = false;
+    this.wake?.();
+    this.wake = undefined;
     this.say("Connected again.");
     setTimeout(() => !this.isAway && (this.banner.hidden = true), 2500);
     this.returned();
