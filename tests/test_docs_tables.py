@@ -11,13 +11,14 @@ import pytest
 
 from clew import errors, limits, run_limits, settings
 from clew.assistant import models
-from clew.backend import Cataloguing, Expiry, Leasing, Listing
-from clew.backends.redis import keys, options
+from clew.backend import Cataloguing, Expiry, Leasing, Listing, Running
+from clew.backends.redis import keys, options, runs_keys
 from clew.backends.sqlite import address
 from clew.cli import exits
 from clew.codec import make_entry
 from clew.ids import new_id
 from clew.records import Append, Change, Partition, PutDocument
+from clew.runs import EventId, Retention, RunEvent
 from clew.schemes import SCHEMES, open_backend
 from servers import Server
 
@@ -57,7 +58,7 @@ def key_pattern(shown: str) -> re.Pattern[str]:
 
 
 def test_the_key_table_is_the_key_builders() -> None:
-    assert rows(REDIS, "key") == rows(keys.__doc__ or "", "key")
+    assert rows(REDIS, "key") == rows(keys.__doc__ or "", "key") + rows(runs_keys.__doc__ or "", "key")
 
 
 async def test_every_key_on_a_server_is_in_the_table_with_its_type_and_the_acl_of_the_docs_suffices(pool: Pool) -> None:
@@ -77,6 +78,7 @@ async def test_every_key_on_a_server_is_in_the_table_with_its_type_and_the_acl_o
             assert isinstance(store, Cataloguing)
             assert isinstance(store, Leasing)
             assert isinstance(store, Expiry)
+            assert isinstance(store, Running)
             changes: list[Change] = [PutDocument("title", b"1"), Append("items", make_entry("a", b"{}"))]
             await store.commit(backend, changes, once="t", listed=True)
             # So many that the ids of the first are filed, and one that waits.
@@ -93,6 +95,13 @@ async def test_every_key_on_a_server_is_in_the_table_with_its_type_and_the_acl_o
                     assert entry.id == "a"
                     break
             await store.commit(other, changes, listed=True)
+            for partition in (backend, other):
+                run = await store.start_run(partition, "a/run", "me", lease_ms=60_000, takes_turn=True, retention=Retention())
+                await store.append_events(partition, run, [RunEvent(EventId(1, 1), "event", b"1")])
+            async with asyncio.timeout(10):
+                async for event in store.follow_events(backend, run.id):
+                    if event.at.seq:
+                        break
             assert await store.drop(other)
             found = server.call("KEYS", f"{namespace}:*")
             assert isinstance(found, list)
