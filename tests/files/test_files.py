@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 
+import anyio
 import pytest
 
 from clew import AlreadyExistsError, ClosedError, ConflictError, InvalidError, NotFoundError
@@ -167,6 +168,22 @@ async def test_an_upload_that_is_cancelled_leaves_what_was_there(files: Files) -
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+    assert await read(files, A) == b"before"
+    assert await keys_of(files) == [A]
+
+
+async def test_an_upload_in_a_scope_that_cancels_again_and_again_leaves_what_was_there(files: Files) -> None:
+    """As a web framework does it when a client is gone: every await of the clean-up is cancelled anew."""
+
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 3_000_000
+            await asyncio.sleep(0.005)
+
+    await files.put(A, b"before")
+    with anyio.move_on_after(0.4) as scope:
+        await files.put(A, endless())
+    assert scope.cancelled_caught
     assert await read(files, A) == b"before"
     assert await keys_of(files) == [A]
 

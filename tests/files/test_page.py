@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from pathlib import Path
 
+from clew import files
 from clew.adapters.chatkit import attachments, content_types
 from clew.files import MAX_FILE_BYTES, address, keys
 from clew.files.s3 import PART
@@ -38,3 +40,22 @@ def test_the_limits_are_these() -> None:
         assert said in PAGE, said
     assert {"image/png", "image/jpeg", "image/gif", "image/webp"} == set(content_types.IMAGES)
     assert "PNG, JPEG, GIF and WebP" in PAGE
+
+
+def test_the_public_names_are_these_and_each_verb_is_explained() -> None:
+    names = [
+        "MAX_FILE_BYTES",
+        "Connecting",
+        "FileInfo",
+        "Files",
+        "Key",
+        "Reading",
+        "connect_files",
+        "fit",
+        "url_beside",
+        "volume_key",
+    ]
+    assert files.__all__ == names
+    verbs = sorted(name for name, verb in vars(files.Files).items() if callable(verb) and not name.startswith("_"))
+    assert verbs == ["aclose", "delete", "delete_all", "get", "head", "list", "put"]
+    assert all(inspect.getdoc(getattr(files.Files, name)) for name in verbs)

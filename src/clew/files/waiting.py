@@ -20,16 +20,16 @@ async def run_thread(work: Callable[[], T], undo: Callable[[T], None] | None = N
 
 async def finish(work: asyncio.Future[T], undo: Callable[[T], None] | None = None) -> T:
     """Return what `work` gives. A cancelled caller waits for it all the same, and is cancelled then, as in `run_thread`."""
-    cancelled = False
+    cancelled: asyncio.CancelledError | None = None
     while not work.done():
         try:
             await asyncio.wait({work})
-        except asyncio.CancelledError:
-            # It may come again at every await.
-            cancelled = True
-    if cancelled:
+        except asyncio.CancelledError as e:
+            # It may come again at every await. The very object says whose it is: scopes of anyio know theirs by it.
+            cancelled = e
+    if cancelled is not None:
         # Looked at in any case, so that the loop does not complain of an error that nobody saw.
         if not work.cancelled() and work.exception() is None and undo is not None:
             undo(work.result())
-        raise asyncio.CancelledError
+        raise cancelled
     return work.result()
