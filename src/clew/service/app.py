@@ -24,14 +24,18 @@ from ..adapters.chatkit import BusyError, sentence_of, status_of
 from ..adapters.chatkit.attachments import TooLargeError, WrongTypeError
 from ..errors import ClewError
 from ..settings import Settings
-from . import endpoints, problems
+from . import endpoints, items_api, openapi, problems, runs_api, threads_api
 from .door import Door, Gate
 from .guarding import Guard
+from .limiting import Limiting, Limits
+from .operations import routes_of
 from .room import MakeServer, Room
 
 logger = logging.getLogger("clew.service")
 
 STATIC: Final = Path(__file__).parent / "static"
+OPERATIONS: Final = (*threads_api.OPERATIONS, *items_api.OPERATIONS, *runs_api.OPERATIONS)
+"""The HTTP API: what is served, and what the OpenAPI document describes."""
 GRACE_S: Final = 10.0
 """How long answers may go on when a worker is told to end."""
 OF_PAGE: Final = ("/chatkit", "/api/v1/attachments/")
@@ -64,6 +68,7 @@ def make_app(
         chosen = settings or Settings.from_env()
         room = Room(chosen, make_server, lease=lease, beat=beat)
         app.state.gate = Gate(chosen, lambda: room.store)
+        app.state.limits = Limits(chosen.access)
         await room.open()
         app.state.room = room
         try:
@@ -72,13 +77,12 @@ def make_app(
         finally:
             await room.aclose(grace)
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/", _page),
             Route("/chatkit", endpoints.chatkit, methods=["POST"]),
-            Route("/api/v1/threads/{thread}/runs/active", endpoints.active),
-            Route("/api/v1/threads/{thread}/runs/{run}/events", endpoints.events),
-            Route("/api/v1/threads/{thread}/runs/{run}/stop", endpoints.stop, methods=["POST"]),
+            *routes_of(OPERATIONS),
+            Route("/openapi.json", openapi.serve(OPERATIONS)),
             Route("/api/v1/attachments/{id}", endpoints.upload, methods=["PUT"]),
             Route("/api/v1/attachments/{id}", endpoints.download),
             Route("/healthz", endpoints.healthz),
@@ -86,10 +90,13 @@ def make_app(
             Route("/problems/{name}", problems.explain),
             Mount("/static", _Static(directory=STATIC)),
         ],
-        middleware=[Middleware(Guard), Middleware(Door)],
+        middleware=[Middleware(Guard), Middleware(Door), Middleware(Limiting)],
         exception_handlers={ClewError: _tell, HTTPException: problems.tell, Exception: _tell_unexpected},
         lifespan=lifespan,
     )
+    # An address with an empty id is none, and no other one.
+    app.router.redirect_slashes = False
+    return app
 
 
 class _Static(StaticFiles):

@@ -1,0 +1,142 @@
+"""The items of a thread over HTTP: appended once each, read in pages, replaced in place, removed."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import UnsetType
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..errors import ConflictError, NotFoundError
+from ..store.checks import UNSET
+from .operations import Operation, Parameter, choice_of, number_of, query_of, read_json, send
+from .preconditions import is_fresh, once_of, refuse_if_match, revision_of, tag_of
+from .problems import PreconditionError
+from .threads_api import (
+    HELD,
+    IDEMPOTENCY_KEY,
+    IF_MATCH,
+    IF_NONE_MATCH,
+    ONE,
+    check_in_path,
+    limit_parameter,
+    ref_of,
+    store_of,
+)
+from .wire import (
+    AppendedView,
+    ItemPage,
+    ItemsBody,
+    ItemView,
+    ReplaceBody,
+    data_of,
+    item_etag,
+    item_view,
+    new_items,
+    read_body,
+    thread_etag,
+)
+
+ITEMS: Final = ONE + "/items"
+ITEM: Final = ITEMS + "/{item}"
+
+
+async def append(request: Request) -> Response:
+    """Append items in one commit."""
+    body = read_body(await read_json(request), ItemsBody)
+    for each in body.items:
+        check_in_path(each.id, "an item's id")
+    expect = revision_of(request)
+    try:
+        done = await store_of(request).items.append(
+            ref_of(request), new_items(body.items), once=once_of(request, "append"), expect=expect
+        )
+    except ConflictError as error:
+        if expect is None:
+            raise
+        raise PreconditionError("the thread has changed since this ETag") from error
+    view = AppendedView(list(done.ids), list(done.positions), sorted(done.duplicates), done.revision, done.replayed)
+    headers = {"idempotency_replayed": "true"} if done.replayed else {}
+    return send(view, 201, etag=thread_etag(done.revision), **headers)
+
+
+async def page(request: Request) -> Response:
+    """Return the items between two others, the oldest or the newest first."""
+    query = query_of(request, "limit", "after", "before", "order")
+    newest_first = choice_of(query, "order", "asc", "desc") == "desc"
+    found = await store_of(request).items.page(
+        ref_of(request),
+        after=query.get("after"),
+        before=query.get("before"),
+        limit=number_of(query, "limit", 20),
+        newest_first=newest_first,
+    )
+    return send(ItemPage([item_view(each) for each in found], found.has_more, found.cursor if found.has_more else None))
+
+
+async def get(request: Request) -> Response:
+    """Return one item."""
+    query_of(request)
+    found = await store_of(request).items.get(ref_of(request), request.path_params["item"])
+    etag = item_etag(found)
+    if is_fresh(request, etag):
+        return Response(status_code=304, headers={"etag": etag})
+    return send(item_view(found), etag=etag)
+
+
+async def replace(request: Request) -> Response:
+    """Put new data in an item's place."""
+    body = read_body(await read_json(request), ReplaceBody)
+    data = data_of(body.data, body.data_base64)
+    items, ref, id, tag = store_of(request).items, ref_of(request), request.path_params["item"], tag_of(request)
+    seen = None if tag is None else await items.get(ref, id)
+    if seen is not None and item_etag(seen) != tag:
+        raise PreconditionError("the item has changed since this ETag")
+    try:
+        found = await items.replace(
+            ref,
+            id,
+            data,
+            expect=seen,
+            kind=UNSET if isinstance(body.kind, UnsetType) else body.kind,
+            codec=UNSET if isinstance(body.codec, UnsetType) else body.codec,
+            author=UNSET if isinstance(body.author, UnsetType) else body.author,
+            parent=UNSET if isinstance(body.parent, UnsetType) else body.parent,
+            status=UNSET if isinstance(body.status, UnsetType) else body.status,
+            links=UNSET if isinstance(body.links, UnsetType) else body.links,
+        )
+    except ConflictError as error:
+        if seen is None:
+            raise
+        raise PreconditionError("the item has changed since this ETag") from error
+    return send(item_view(found), etag=item_etag(found))
+
+
+async def remove(request: Request) -> Response:
+    """Remove an item."""
+    refuse_if_match(request)
+    if not await store_of(request).items.remove(ref_of(request), request.path_params["item"]):
+        raise NotFoundError("there is no such item in this thread")
+    return Response(status_code=204)
+
+
+_TAG: Final = "items"
+_AFTER: Final = Parameter("after", "The id of the item before the page.", {"type": "string"})
+_BEFORE: Final = Parameter("before", "The id of the item after the page.", {"type": "string"})
+_ORDER: Final = Parameter(
+    "order", "The oldest first, or the newest.", {"type": "string", "enum": ["asc", "desc"], "default": "asc"}
+)
+
+OPERATIONS: Final = (
+    Operation("GET", ITEMS, page, "Read a page of items", _TAG, answer=ItemPage,
+              parameters=(limit_parameter(), _AFTER, _BEFORE, _ORDER), problems=(*HELD, "unknown-cursor")),
+    Operation("POST", ITEMS, append, "Append items", _TAG, body=ItemsBody, answer=AppendedView, status=201,
+              parameters=(IDEMPOTENCY_KEY, IF_MATCH), headers=("ETag", "Idempotency-Replayed"),
+              problems=(*HELD, "precondition")),
+    Operation("GET", ITEM, get, "Read an item", _TAG, answer=ItemView, parameters=(IF_NONE_MATCH,), headers=("ETag",),
+              problems=HELD),
+    Operation("PUT", ITEM, replace, "Replace an item's data", _TAG, body=ReplaceBody, answer=ItemView, parameters=(IF_MATCH,),
+              headers=("ETag",), problems=(*HELD, "conflict", "precondition", "unreadable")),
+    Operation("DELETE", ITEM, remove, "Remove an item", _TAG, status=204, problems=HELD),
+)  # fmt: skip
