@@ -18,7 +18,7 @@ from .limits import TOMBSTONE_MS
 from .records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
 from .runs import EventId, EventPage, Retention, Run, RunEvent
 
-__all__ = ["Backend", "Cataloguing", "Describing", "Expiry", "Leasing", "Listing", "Running", "Values"]
+__all__ = ["Backend", "Cataloguing", "Collecting", "Describing", "Expiry", "Leasing", "Listing", "Pinging", "Running", "Values"]
 
 
 @runtime_checkable
@@ -164,8 +164,8 @@ class Expiry(Protocol):
 class Values(Protocol):
     """Bytes under literal keys, for other programs to read and write too: no owner, no envelope, nothing added."""
 
-    async def get_value(self, key: str) -> bytes | None:
-        """Return the value, None where there is none."""
+    async def get_value(self, key: str, *, touch_ms: int | None = None) -> bytes | None:
+        """Return the value, None where there is none. With `touch_ms` it vanishes that many milliseconds from now: one step."""
         ...
 
     async def put_value(
@@ -186,6 +186,56 @@ class Values(Protocol):
 
         A part may hold fewer than `limit` keys, or none. A key that is there throughout is seen at least once.
         """
+        ...
+
+
+@runtime_checkable
+class Collecting(Protocol):
+    """Sets and lists of bytes under literal keys, which they share with `Values`: a key holds one kind of thing.
+
+    A verb for another kind raises InvalidError, those of `Values` too, but for `value_ttl`, which knows every key. What is
+    empty is not there. A change is never sent twice: UnavailableError, where its outcome is not known.
+    """
+
+    async def add_members(self, key: str, members: Sequence[bytes]) -> int:
+        """Add to a set, and return how many were new to it. At least one, and at most `limits.MAX_CHANGES`."""
+        ...
+
+    async def remove_members(self, key: str, members: Sequence[bytes]) -> int:
+        """Take out of a set, and return how many were in it."""
+        ...
+
+    async def get_members(self, key: str) -> Sequence[bytes]:
+        """Return a whole set, in no order."""
+        ...
+
+    async def push_elements(self, key: str, elements: Sequence[bytes]) -> int:
+        """Add to the end of a list, in the order given, and return its length. At least one, and at most `limits.MAX_CHANGES`."""
+        ...
+
+    async def get_elements(self, key: str, first: int = 0, last: int = -1) -> Sequence[bytes]:
+        """Return the elements from `first` to `last`, both included, counted from 0, or from the end: -1 is the last one."""
+        ...
+
+    async def count_elements(self, key: str) -> int:
+        """Return a list's length."""
+        ...
+
+    async def delete_key(self, key: str) -> bool:
+        """Delete what is there, of whatever kind; tell whether there was something."""
+        ...
+
+    async def expire_key(self, key: str, ttl_ms: int | None) -> bool:
+        """Let what is there, of whatever kind, vanish `ttl_ms` from now, or stay for None; tell whether there is something."""
+        ...
+
+
+@runtime_checkable
+class Pinging(Protocol):
+    """A way to ask whether the store answers, which needs no right to any key."""
+
+    async def ping(self) -> None:
+        """Return when it has answered, on a cluster every primary of it; raise UnavailableError where it does not in time."""
         ...
 
 

@@ -89,6 +89,22 @@ def check_data(data: bytes, what: str) -> int:
     return len(data)
 
 
+def check_value_key(key: str) -> str:
+    """Return `key`, or raise InvalidError where it is no valid literal key."""
+    return check_id(key, "a value's key", most=MAX_VALUE_KEY_BYTES)
+
+
+def check_elements(elements: Sequence[bytes], what: str) -> list[bytes]:
+    """Return what is to go into a set or list at once, or raise InvalidError where that is nothing, or too many or too large."""
+    found = list(elements)
+    if not 1 <= len(found) <= MAX_CHANGES:
+        raise InvalidError(f"there are {len(found):,} of {what}: from 1 to {MAX_CHANGES:,} are allowed at once")
+    total = sum(check_data(each, what) for each in found)
+    if total > MAX_COMMIT_BYTES:
+        raise InvalidError(f"{what} have {total:,} bytes together: at most {MAX_COMMIT_BYTES:,} are allowed at once")
+    return found
+
+
 def check_json(value: object, what: str, *, depth: int = MAX_DEPTH) -> None:
     """Raise InvalidError unless `value` is JSON: None, a bool, a finite number, a string, or a list or dict of them."""
     kind = type(value)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
 
-from .backend import Backend, Cataloguing, Expiry, Leasing, Listing, Running, Values
+from .backend import Backend, Cataloguing, Collecting, Expiry, Leasing, Listing, Pinging, Running, Values
 from .backends.sqlite import SqliteBackend
 from .backends.sqlite.address import parse_address
 from .limits import TOMBSTONE_MS
@@ -60,7 +60,7 @@ async def memory_store(*, clock: FixedClock | None = None) -> AsyncGenerator[Sto
         yield store
 
 
-class WholeBackend(Backend, Listing, Cataloguing, Leasing, Expiry, Values, Running, Protocol):
+class WholeBackend(Backend, Listing, Cataloguing, Leasing, Expiry, Values, Collecting, Running, Pinging, Protocol):
     """A backend with every optional power, as those of clew are."""
 
 
@@ -161,9 +161,9 @@ class Recorder:
         """See Expiry.expire."""
         return await self._note("expire", partition).expire(partition, ttl_ms, kind=kind)
 
-    async def get_value(self, key: str) -> bytes | None:
+    async def get_value(self, key: str, *, touch_ms: int | None = None) -> bytes | None:
         """See Values.get_value."""
-        return await self._note("get_value", key).get_value(key)
+        return await self._note("get_value", key).get_value(key, touch_ms=touch_ms)
 
     async def put_value(
         self, key: str, data: bytes | None, *, ttl_ms: int | None = None, when: bytes | Any_ | None = ANY
@@ -228,6 +228,42 @@ class Recorder:
     def follow_events(self, partition: Partition, run: str, *, after: EventId | None = None) -> AsyncIterator[RunEvent]:
         """See Running.follow_events."""
         return self._note("follow_events", partition).follow_events(partition, run, after=after)
+
+    async def add_members(self, key: str, members: Sequence[bytes]) -> int:
+        """See Collecting.add_members."""
+        return await self._note("add_members", key).add_members(key, members)
+
+    async def remove_members(self, key: str, members: Sequence[bytes]) -> int:
+        """See Collecting.remove_members."""
+        return await self._note("remove_members", key).remove_members(key, members)
+
+    async def get_members(self, key: str) -> Sequence[bytes]:
+        """See Collecting.get_members."""
+        return await self._note("get_members", key).get_members(key)
+
+    async def push_elements(self, key: str, elements: Sequence[bytes]) -> int:
+        """See Collecting.push_elements."""
+        return await self._note("push_elements", key).push_elements(key, elements)
+
+    async def get_elements(self, key: str, first: int = 0, last: int = -1) -> Sequence[bytes]:
+        """See Collecting.get_elements."""
+        return await self._note("get_elements", key).get_elements(key, first, last)
+
+    async def count_elements(self, key: str) -> int:
+        """See Collecting.count_elements."""
+        return await self._note("count_elements", key).count_elements(key)
+
+    async def delete_key(self, key: str) -> bool:
+        """See Collecting.delete_key."""
+        return await self._note("delete_key", key).delete_key(key)
+
+    async def expire_key(self, key: str, ttl_ms: int | None) -> bool:
+        """See Collecting.expire_key."""
+        return await self._note("expire_key", key).expire_key(key, ttl_ms)
+
+    async def ping(self) -> None:
+        """See Pinging.ping."""
+        await self._note("ping", None).ping()
 
 
 _Calls: TypeAlias = list[Call]

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from clew.conformance import BackendSuite, CataloguingSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite
+from clew.conformance import (
+    BackendSuite,
+    CataloguingSuite,
+    CollectingSuite,
+    ExpirySuite,
+    LeasingSuite,
+    ListingSuite,
+    RunsSuite,
+    ValuesSuite,
+)
 
 
 @pytest.fixture
@@ -35,6 +44,10 @@ class TestExpiry(ExpirySuite):
 
 class TestValues(ValuesSuite):
     """Plain values."""
+
+
+class TestCollecting(CollectingSuite):
+    """Sets and lists."""
 
 
 class TestRuns(RunsSuite):

@@ -6,7 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from clew.conformance import BackendSuite, CataloguingSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite
+from clew.conformance import (
+    BackendSuite,
+    CataloguingSuite,
+    CollectingSuite,
+    ExpirySuite,
+    LeasingSuite,
+    ListingSuite,
+    RunsSuite,
+    ValuesSuite,
+)
 
 
 @pytest.fixture(params=["file", "memory"])
@@ -37,6 +46,10 @@ class TestExpiry(ExpirySuite):
 
 class TestValues(ValuesSuite):
     """Plain values."""
+
+
+class TestCollecting(CollectingSuite):
+    """Sets and lists."""
 
 
 class TestRuns(RunsSuite):

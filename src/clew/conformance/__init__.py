@@ -20,6 +20,7 @@ pytest.register_assert_rewrite(
         for name in (
             "cataloguing",
             "closing",
+            "collecting",
             "commit",
             "concurrency",
             "documents",
@@ -48,6 +49,7 @@ from .report import Report, run  # noqa: E402
 from .suites import (  # noqa: E402
     BackendSuite,
     CataloguingSuite,
+    CollectingSuite,
     ExpirySuite,
     LeasingSuite,
     ListingSuite,
@@ -58,6 +60,7 @@ from .suites import (  # noqa: E402
 __all__ = [
     "BackendSuite",
     "CataloguingSuite",
+    "CollectingSuite",
     "ExpirySuite",
     "LeasingSuite",
     "ListingSuite",

@@ -7,9 +7,18 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from ..backend import Backend, Cataloguing, Expiry, Leasing, Listing, Running, Values
+from ..backend import Backend, Cataloguing, Collecting, Expiry, Leasing, Listing, Running, Values
 from ..schemes import open_backend
-from .suites import BackendSuite, CataloguingSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite
+from .suites import (
+    BackendSuite,
+    CataloguingSuite,
+    CollectingSuite,
+    ExpirySuite,
+    LeasingSuite,
+    ListingSuite,
+    RunsSuite,
+    ValuesSuite,
+)
 
 
 @pytest_asyncio.fixture
@@ -64,6 +73,13 @@ class TestValues(ValuesSuite):
     """Plain values."""
 
     power = Values
+
+
+@pytest.mark.usefixtures("_needs")
+class TestCollecting(CollectingSuite):
+    """Sets and lists."""
+
+    power = Collecting
 
 
 @pytest.mark.usefixtures("_needs")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .cataloguing import CataloguingSuite
 from .closing import Closing
+from .collecting import CollectingSuite
 from .commit import Commits
 from .concurrency import Concurrency
 from .documents import Documents
@@ -23,7 +24,16 @@ from .tenants import Tenants
 from .unreadable import Unreadable
 from .values import ValuesSuite
 
-__all__ = ["BackendSuite", "CataloguingSuite", "ExpirySuite", "LeasingSuite", "ListingSuite", "RunsSuite", "ValuesSuite"]
+__all__ = [
+    "BackendSuite",
+    "CataloguingSuite",
+    "CollectingSuite",
+    "ExpirySuite",
+    "LeasingSuite",
+    "ListingSuite",
+    "RunsSuite",
+    "ValuesSuite",
+]
 
 
 class BackendSuite(

@@ -15,6 +15,7 @@ except ImportError as error:
     raise MissingExtraError("a Redis or Valkey store", "redis") from error
 
 from .cataloguing import CatalogueVerbs
+from .collecting import CollectVerbs
 from .describing import DescribeVerbs
 from .options import parse_url
 from .powers import Powers
@@ -23,7 +24,7 @@ from .runs import RunVerbs
 __all__ = ["RedisBackend", "open_backend"]
 
 
-class RedisBackend(Powers, CatalogueVerbs, RunVerbs, DescribeVerbs):
+class RedisBackend(Powers, CatalogueVerbs, CollectVerbs, RunVerbs, DescribeVerbs):
     """Every verb and every optional power of `clew.backend`, on one URL."""
 
 

@@ -80,6 +80,6 @@ def translate(error: BaseException, place: str) -> ClewError:
         return UnsupportedError(f"{place} shows a certificate nobody vouches for ({said}): name its authority by ssl_ca_certs")
     if is_connection_fault(error) or is_refused_for_now(error):
         return UnavailableError(f"{place} cannot be reached ({said or type(error).__name__}): try again later")
-    if said.startswith("WRONGTYPE"):
+    if "WRONGTYPE" in said:
         return InvalidError(f"the key holds another type than the one asked for ({said}): use another key")
     return UnsupportedError(f"{place} answered what clew does not expect: {said or type(error).__name__}")

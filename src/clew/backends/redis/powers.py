@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ...errors import GoneError, InvalidError
-from ...limits import MAX_VALUE_KEY_BYTES, check_data, check_id, check_limit, check_ttl
+from ...limits import MAX_VALUE_KEY_BYTES, check_data, check_id, check_limit, check_ttl, check_value_key
 from ...records import ANY, Any_, ExpiryKind, Lease, Listed, Partition
 from .client import Client
 from .commit import CommitVerbs
@@ -130,11 +130,12 @@ class Powers(CommitVerbs):
 
     # -- Values -----------------------------------------------------------------------------------------------------
 
-    async def get_value(self, key: str) -> bytes | None:
+    async def get_value(self, key: str, *, touch_ms: int | None = None) -> bytes | None:
         """See Values.get_value."""
         name = _value_key(key)
+        payload = pack("GET", name) if touch_ms is None else pack("GETEX", name, "PX", check_ttl(touch_ms))
         client = await self._client()
-        value: bytes | None = (await client.call(name, pack("GET", name)))[0]
+        value: bytes | None = (await client.call(name, payload))[0]
         return value
 
     async def put_value(
@@ -186,4 +187,4 @@ class Powers(CommitVerbs):
 
 
 def _value_key(key: str) -> bytes:
-    return check_id(key, "a value's key", most=MAX_VALUE_KEY_BYTES).encode()
+    return check_value_key(key).encode()

@@ -49,6 +49,7 @@ class Request:
     repeatable = True
     durable = False
     attempts = 0
+    faults = 0
     loads = 0
     sent = False
     lead = b""

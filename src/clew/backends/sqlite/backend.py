@@ -21,12 +21,14 @@ from ...limits import (
     check_limit,
     check_partition,
     check_ttl,
+    check_value_key,
 )
 from ...records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
 from . import cataloguing, describing, leases, reading, values
 from . import commit as writing
 from .address import Address
 from .changes import AppendRun, make_steps
+from .collect_verbs import CollectVerbs
 from .engine import Engine
 from .following import NumberedPage, follow
 from .gathering import PlainAppend
@@ -39,7 +41,7 @@ _Keys: TypeAlias = list[str]
 """Named here: inside the class, `list` is a verb."""
 
 
-class SqliteBackend(RunVerbs):
+class SqliteBackend(CollectVerbs, RunVerbs):
     """Implements Backend and every power of `clew.backend` on a SQLite file, or in memory. Made by `open_backend`."""
 
     def __init__(self, address: Address, *, clock: Clock = read_clock) -> None:
@@ -203,16 +205,19 @@ class SqliteBackend(RunVerbs):
 
     # -- Values -------------------------------------------------------------------------------------------------------
 
-    async def get_value(self, key: str) -> bytes | None:
+    async def get_value(self, key: str, *, touch_ms: int | None = None) -> bytes | None:
         """See Values.get_value."""
-        _check_key(key)
+        check_value_key(key)
+        if touch_ms is not None:
+            touch = check_ttl(touch_ms)
+            return await self._engine.write(lambda unit: values.touch_value(unit, key, touch))
         return await self._engine.read(lambda unit: values.get_value(unit, key))
 
     async def put_value(
         self, key: str, data: bytes | None, *, ttl_ms: int | None = None, when: bytes | Any_ | None = ANY
     ) -> tuple[bool, bytes | None]:
         """See Values.put_value."""
-        _check_key(key)
+        check_value_key(key)
         if data is not None:
             check_data(data, "a value")
         if ttl_ms is not None:
@@ -221,7 +226,7 @@ class SqliteBackend(RunVerbs):
 
     async def value_ttl(self, key: str) -> int | None:
         """See Values.value_ttl."""
-        _check_key(key)
+        check_value_key(key)
         return await self._engine.read(lambda unit: values.value_ttl(unit, key))
 
     async def scan_values(self, pattern: str, *, limit: int = 100, cursor: str | None = None) -> tuple[_Keys, str | None]:
@@ -243,7 +248,3 @@ class SqliteBackend(RunVerbs):
 def _check_lease(name: str, holder: str) -> None:
     check_id(name, "a lease's name")
     check_id(holder, "the holder")
-
-
-def _check_key(key: str) -> None:
-    check_id(key, "a value's key", most=MAX_VALUE_KEY_BYTES)

@@ -9,6 +9,7 @@ import sqlite3
 import time
 from typing import Final
 
+from .collecting import expire_collections, purge_collection_debris
 from .run_sweeping import expire_runs, purge_run_debris
 
 EVERY_S: Final = 60.0
@@ -45,6 +46,8 @@ class Sweeper:
         gone += purge_debris(db, max(ROWS_AT_ONCE - gone, 1))
         expire_runs(db, now_ms, ROWS_AT_ONCE)
         purge_run_debris(db, max(ROWS_AT_ONCE - gone, 1))
+        expire_collections(db, now_ms, ROWS_AT_ONCE)
+        purge_collection_debris(db, max(ROWS_AT_ONCE - gone, 1))
         db.execute("COMMIT")
         self.due = time.monotonic() + BREATH_S
 
@@ -102,7 +105,8 @@ def _is_dirty(db: sqlite3.Connection, now_ms: int) -> bool:
         "SELECT EXISTS (SELECT 1 FROM debris) OR EXISTS (SELECT 1 FROM partition WHERE expires_ms <= ?1)"
         " OR EXISTS (SELECT 1 FROM value WHERE expires_ms <= ?1) OR EXISTS (SELECT 1 FROM lease WHERE expires_ms <= ?1)"
         " OR EXISTS (SELECT 1 FROM run_debris) OR EXISTS (SELECT 1 FROM run WHERE has_log AND log_ms <= ?1)"
-        " OR EXISTS (SELECT 1 FROM run WHERE record_ms <= ?1)",
+        " OR EXISTS (SELECT 1 FROM run WHERE record_ms <= ?1)"
+        " OR EXISTS (SELECT 1 FROM collection_debris) OR EXISTS (SELECT 1 FROM collection WHERE expires_ms <= ?1)",
         (now_ms,),
     ).fetchone()
     return bool(row[0])

@@ -6,6 +6,7 @@ from typing import Final
 
 from ...records import Any_
 from .globs import Glob
+from .literal_keys import key_ttl, refuse_collection
 from .unit import Unit
 
 MOST_LOOKED_AT: Final = 2_000
@@ -22,7 +23,18 @@ _SCAN: Final = "SELECT key, expires_ms FROM value WHERE key > ? AND key >= ? ORD
 def get_value(unit: Unit, key: str) -> bytes | None:
     """See Values.get_value."""
     row = unit.db.execute(_GET, (key, unit.now_ms())).fetchone()
-    return None if row is None else _as_bytes(row[0])
+    if row is None:
+        refuse_collection(unit, key)
+        return None
+    return _as_bytes(row[0])
+
+
+def touch_value(unit: Unit, key: str, touch_ms: int) -> bytes | None:
+    """See Values.get_value, with a new time to live."""
+    found = get_value(unit, key)
+    if found is not None:
+        unit.db.execute("UPDATE value SET expires_ms = ? WHERE key = ?", (unit.now_ms() + touch_ms, key))
+    return found
 
 
 def put_value(
@@ -41,11 +53,7 @@ def put_value(
 
 def value_ttl(unit: Unit, key: str) -> int | None:
     """See Values.value_ttl."""
-    now_ms = unit.now_ms()
-    row = unit.db.execute(_GET, (key, now_ms)).fetchone()
-    if row is None:
-        return None
-    return -1 if row[1] is None else int(row[1]) - now_ms
+    return key_ttl(unit, key)
 
 
 def scan_values(unit: Unit, glob: Glob, limit: int, cursor: str | None) -> tuple[list[str], str | None]:
