@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import clew
@@ -79,3 +81,37 @@ async def test_a_file_without_runs_is_brought_up_to_date(tmp_path: Path) -> None
         async with await store.runs.start(clew.Ref("ada", "old")) as producer:
             await producer.append(b"x")
         assert len((await store.runs.events(clew.Ref("ada", "old"), producer.id)).events) == 3
+
+
+async def test_many_stores_of_one_file_agree_on_the_turn_and_the_end(tmp_path: Path) -> None:
+    async with AsyncExitStack() as stack:
+        url = f"sqlite:///{tmp_path}/clew.db"
+        stores = [await stack.enter_async_context(clew.connect(url)) for _ in range(4)]
+        thread = await stores[0].threads.create("ada")
+        calls = (store.runs.start(thread, lease=0.2) for store in stores for _ in range(5))
+        done = await asyncio.gather(*calls, return_exceptions=True)
+        (winner,) = (each for each in done if isinstance(each, clew.Producer))
+        assert {each.actual for each in done if isinstance(each, clew.ConflictError)} == {winner.id}
+        readers = [asyncio.create_task(_read(store, thread, winner.id)) for store in stores for _ in range(3)]
+        await winner.append(b"x")
+        await winner.aclose()
+        seen = await asyncio.gather(*readers)
+        assert [each[-1] for each in seen] == ["2-0"] * len(readers), "it is not interrupted once for all"
+        assert seen == [seen[0]] * len(readers)
+
+
+async def test_a_request_to_stop_is_heard_in_another_store_of_the_file(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/clew.db"
+    async with clew.connect(url) as here, clew.connect(url) as there:
+        thread = await here.threads.create("ada")
+        async with await here.runs.start(thread, lease=600) as producer:
+            await there.runs.cancel(thread, producer.id)
+            async with asyncio.timeout(5):
+                assert await producer.wait_stop() == "cancelled"
+            await producer.cancelled()
+        assert await _read(there, thread, producer.id) == ["1-0", "1-1"]
+
+
+async def _read(store: clew.Store, thread: clew.Thread, run: str) -> list[str | None]:
+    async with asyncio.timeout(20):
+        return [event.id async for event in store.runs.follow(thread, run)]
