@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 import clew
-from clew.errors import AlreadyExistsError, ConflictError, FencedError, GoneError, InvalidError, NotFoundError
+from clew.errors import AlreadyExistsError, ClosedError, ConflictError, FencedError, GoneError, InvalidError, NotFoundError
 from clew.runs import Retention, RunEvent
 
 BRIEF = 0.15
@@ -326,3 +326,21 @@ async def test_bad_arguments_are_refused(store: clew.Store, thread: clew.Thread)
             await read(store, thread, "")
         with pytest.raises(InvalidError):
             await store.runs.events(thread, producer.id, limit=0)
+
+
+async def test_a_store_that_is_closed_says_so_and_leaves_no_task(url: str) -> None:
+    store = await clew.connect(url)
+    thread = await store.threads.create("ada")
+    producer = await store.runs.start(thread, lease=0.3)
+    reading = asyncio.create_task(read(store, thread, producer.id))
+    await producer.append(b"x")
+    await asyncio.sleep(0.05)
+    await store.aclose()
+    with pytest.raises(ClosedError):
+        await reading
+    with pytest.raises(ClosedError):
+        await producer.append(b"y")
+    with pytest.raises(ClosedError):
+        await producer.finish()
+    await producer.aclose()
+    assert asyncio.all_tasks() == {asyncio.current_task()}
