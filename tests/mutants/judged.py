@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from clew.backend import Backend
-from clew.conformance import BackendSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite
+from clew.conformance import BackendSuite, CataloguingSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite
 from clew.schemes import open_backend
 
 from .mutants import MUTANTS
@@ -34,6 +34,10 @@ class TestBackend(BackendSuite):
 
 class TestListing(ListingSuite):
     """The listing."""
+
+
+class TestCataloguing(CataloguingSuite):
+    """The catalogue."""
 
 
 class TestLeasing(LeasingSuite):

@@ -170,6 +170,20 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "gathered callers get each other's answers": Mutant(_mixed_answers),
     "a newer record is dropped in silence": Mutant(_unreadable_dropped, kind="memory"),
     "the listing is the wrong way round": Mutant(_oldest_first, "TestListing"),
+    "a write moves its line in the catalogue": Mutant(
+        lua("if redis.call('ZADD', listing, 'GT', us, ARGV[3]) == 1 or revision == 1 then", "do"), "TestCataloguing"
+    ),
+    "a tombstone is no cursor of the catalogue": Mutant(
+        lua("if place then redis.call('HSET', meta, 'k', place) end", ""), "TestCataloguing"
+    ),
+    "what expired stays in the catalogue": Mutant(
+        lua("if not head[1] then dead[#dead + 1] = lines[i]", "if false then dead[#dead + 1] = lines[i]"), "TestCataloguing"
+    ),
+    "a document does not keep its partition": Mutant(lua("if ARGV[4] ~= '' and head[2] and", "if false and")),
+    "a short page by an id starts at it": Mutant(lua("math.max(bounds[1] + 1, log.base)", "math.max(bounds[1], log.base)")),
+    "a short page by an id ends at a hole": Mutant(
+        lua("size = math.min(size * 2, 4096)\nend\nreturn answer", "break\nend\nreturn answer")
+    ),
     "a fence does not grow": Mutant(lua("fence = math.max((fence or 0) + 1, us)", "fence = fence or 1"), "TestLeasing"),
     "a lease is given to two": Mutant(lua("if live and holder ~= ARGV[3] then return {'no'} end", ""), "TestLeasing"),
     "a condition on a value is ignored": Mutant(lua("if now then return {0, now} end", ""), "TestValues"),
