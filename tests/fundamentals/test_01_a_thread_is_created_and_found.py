@@ -79,3 +79,22 @@ async def test_a_long_list_comes_in_pages(store: clew.Store) -> None:
     assert page.has_more
     assert [thread.title for thread in rest] == ["1", "0"]
     assert not rest.has_more
+
+
+async def test_threads_are_listed_in_the_order_they_were_made_too(store: clew.Store) -> None:
+    first = await store.threads.create("ada", title="first")
+    await store.threads.create("ada", title="second")
+    await store.items.append(first, clew.NewItem(b"a new message in an old thread"))
+
+    assert [thread.title for thread in await store.threads.list("ada")] == ["first", "second"]
+    assert [thread.title for thread in await store.threads.made("ada")] == ["second", "first"]
+
+
+async def test_an_integrations_notes_are_kept_apart_from_what_people_set(store: clew.Store) -> None:
+    thread = await store.threads.create("ada", metadata={"mood": "sunny"}, notes={"kit/version": 2})
+
+    await store.threads.put(thread, notes={"kit/colour": "blue"})
+
+    found = await store.threads.get(thread)
+    assert found.notes == {"kit/version": 2, "kit/colour": "blue"}
+    assert found.metadata == {"mood": "sunny"}

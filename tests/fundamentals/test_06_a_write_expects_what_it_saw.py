@@ -48,3 +48,15 @@ async def test_an_item_is_replaced_only_if_it_is_as_it_was_read(store: clew.Stor
         await store.items.replace(thread, "a", b"mine", expect=read)
 
     assert caught.value.actual == theirs
+
+
+async def test_an_item_is_put_in_the_place_of_the_one_that_was_read(store: clew.Store, thread: clew.Thread) -> None:
+    await store.items.append(thread, clew.NewItem(b"draft", id="answer"))
+    read = await store.items.get(thread, "answer")
+
+    await store.items.put(thread, clew.NewItem(b"final", id="answer"), expect=read)
+
+    with pytest.raises(clew.ConflictError) as caught:
+        await store.items.put(thread, clew.NewItem(b"another final", id="answer"), expect=read)
+    assert isinstance(caught.value.actual, clew.Item)
+    assert caught.value.actual.data == b"final"
