@@ -82,15 +82,16 @@ async def test_fewer_than_five_rounds_are_refused() -> None:
         await interleave("t", {}, rounds=4, count=1)
 
 
-def test_the_command_writes_its_rows_and_tells_by_its_code_whether_they_hold(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("bench", "row"), [("core", "tail-200"), ("streams", "streams-connections")])
+def test_the_command_writes_its_rows_and_tells_by_its_code_whether_they_hold(bench: str, row: str, tmp_path: Path) -> None:
     file = tmp_path / "rows.json"
-    command = [sys.executable, "-m", "bench", "core", "--only", "tail-200", "--rounds", "5", "--json", str(file)]
+    command = [sys.executable, "-m", "bench", bench, "--only", row, "--rounds", "5", "--json", str(file)]
     done = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False, timeout=50)
     rows = json.loads(file.read_text())
-    assert [row["name"] for row in rows] == ["tail-200"]
+    assert [each["name"] for each in rows] == [row]
     assert list(rows[0])[: len(KEYS)] == KEYS
     assert done.returncode == (0 if rows[0]["holds"] else 1), done.stderr
-    assert "tail-200" in done.stdout
+    assert row in done.stdout
 
 
 def test_a_row_that_is_not_there_is_refused() -> None:
