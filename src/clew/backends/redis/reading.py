@@ -119,7 +119,11 @@ class ReadVerbs(RedisBase):
             raise GoneError(f"{partition.name!r} has been deleted")
         if reply[0] == b"cursor":
             raise _unknown(partition, cursors[reply[1] - 1])
-        found = [decode_entries([reply[at + 1]], reply[at])[0] for at in range(2, len(reply), 2)]
+        positions, envelopes = reply[2::2], reply[3::2]
+        if len(positions) > 1 and abs(positions[-1] - positions[0]) == len(positions) - 1:
+            # No holes: the whole page is decoded by one call.
+            return Page(decode_entries(envelopes, positions[0], -1 if newest_first else 1), reply[1] == 1)
+        found = [decode_entries([envelope], position)[0] for position, envelope in zip(positions, envelopes, strict=True)]
         return Page(found, reply[1] == 1)
 
     async def _positions(
