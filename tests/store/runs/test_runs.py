@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+from typing import cast
 
 import pytest
 
 import clew
-from clew.errors import AlreadyExistsError, ClosedError, ConflictError, FencedError, GoneError, InvalidError, NotFoundError
+from clew.backend import Backend
+from clew.errors import (
+    AlreadyExistsError,
+    ClosedError,
+    ConflictError,
+    FencedError,
+    GoneError,
+    InvalidError,
+    NotFoundError,
+    UnsupportedError,
+)
 from clew.runs import Retention, RunEvent
 
 BRIEF = 0.15
@@ -344,3 +355,18 @@ async def test_a_store_that_is_closed_says_so_and_leaves_no_task(url: str) -> No
         await producer.finish()
     await producer.aclose()
     assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
+async def test_a_store_without_runs_says_so() -> None:
+    class Bare:
+        """A backend of somebody else's, with nothing."""
+
+    store = clew.Store(cast(Backend, Bare()))
+    for call in (
+        store.runs.start(clew.Ref("ada", "t")),
+        store.runs.get(clew.Ref("ada", "t"), "run"),
+        store.runs.list(clew.Ref("ada", "t")),
+        read(store, clew.Ref("ada", "t"), "run"),
+    ):
+        with pytest.raises(UnsupportedError):
+            await call

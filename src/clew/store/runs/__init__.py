@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from functools import cached_property
 
-from ...backend import Backend
+from ...backend import Backend, Running
 from ...errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
 from ...ids import new_id
 from ...limits import MAX_PAGE, check_limit
@@ -39,6 +40,11 @@ class Runs:
         self._backend = backend
         self._looks = Looks()
 
+    @cached_property
+    def _running(self) -> Running:
+        """The backend's runs, asked for once: the check costs as much as a short call."""
+        return need_running(self._backend)
+
     async def start(
         self,
         thread: ThreadKey,
@@ -68,7 +74,7 @@ class Runs:
             NotFoundError, GoneError: there is no such thread.
             UnsupportedError: the store has no runs.
         """
-        running = need_running(self._backend)
+        running = self._running
         partition = partition_of(thread)
         run = new_run_id() if id is None else check_run_id(id)
         lease_ms = _lease_ms_of(lease)
@@ -99,7 +105,7 @@ class Runs:
             ConflictError: its producer lives, or it has ended (`actual` is its state).
             NotFoundError, GoneError: there is no such run, or its log vanished.
         """
-        running = need_running(self._backend)
+        running = self._running
         partition = partition_of(thread)
         check_run_id(run)
         lease_ms = _lease_ms_of(lease)
@@ -112,7 +118,7 @@ class Runs:
 
         Every verb that meets such a run does it anyway.
         """
-        running = need_running(self._backend)
+        running = self._running
         return await running.interrupt_run(partition_of(thread), check_run_id(run))
 
     async def cancel(self, thread: ThreadKey, run: str) -> Run:
@@ -120,7 +126,7 @@ class Runs:
 
         One that has ended is left as it is; one whose producer is dead is marked `interrupted`.
         """
-        running = need_running(self._backend)
+        running = self._running
         partition = partition_of(thread)
         return await settle(running, partition, await running.cancel_run(partition, check_run_id(run)))
 
@@ -131,7 +137,7 @@ class Runs:
             NotFoundError: the thread has no such run (any more); another owner's is not found either.
             GoneError: the thread was deleted.
         """
-        running = need_running(self._backend)
+        running = self._running
         partition = partition_of(thread)
         return await settle(running, partition, await running.find_run(partition, check_run_id(run)))
 
@@ -143,7 +149,7 @@ class Runs:
             limit: from 1 to `limits.MAX_PAGE`; a page may be shorter.
             cursor: a page's `cursor`, to go on after it.
         """
-        running = need_running(self._backend)
+        running = self._running
         partition = partition_of(thread)
         check_limit(limit)
         before = None if cursor is None else _read_cursor(cursor)
@@ -176,7 +182,7 @@ class Runs:
             UnknownCursorError: the run has no such event yet.
             NotFoundError, GoneError: there is no such run, or no such thread.
         """
-        running = need_running(self._backend)
+        running = self._running
         return await running.read_events(partition_of(thread), check_run_id(run), after=_event_id_of(after), limit=limit)
 
     def follow(self, thread: ThreadKey, run: str, *, after: EventId | str | None = None) -> AsyncGenerator[RunEvent]:
@@ -192,12 +198,12 @@ class Runs:
             UnavailableError: the store stayed away past its time-out: follow again after the last id.
             InvalidError: `after` is no event's id.
         """
-        running = need_running(self._backend)
+        running = self._running
         return follow(running, self._looks, partition_of(thread), check_run_id(run), _event_id_of(after))
 
     async def _has_ended(self, partition: Partition, run: str, until: float) -> bool:
         """Tell whether the run that has the turn has ended, waiting for it as long as the caller does."""
-        running = need_running(self._backend)
+        running = self._running
         try:
             if not (await running.interrupt_run(partition, run)).is_open:
                 return True
