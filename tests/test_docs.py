@@ -127,16 +127,20 @@ def check_command(line: str) -> None:
     parts = [part.strip() for part in re.split(r"\s[|>&#]", line)]
     words = shlex.split(next(part for part in parts if part.startswith(("clew ", "uv run clew "))).removeprefix("uv run "))
     assert words[1] in commands(), f"there is no command {words[1]}"
-    parameters = commands()[words[1]].params
+    command, words = commands()[words[1]], words[2:]
+    if hasattr(command, "commands") and words:
+        assert words[0] in command.commands, f"there is no command {command.name} {words[0]}"
+        command, words = command.commands[words[0]], words[1:]
+    parameters = command.params
     flags = {name: each.is_flag for each in parameters if each.param_type_name == "option" for name in each.opts} | {
         "--help": True
     }
-    rest, given = iter(words[2:]), 0
+    rest, given = iter(words), 0
     for word in rest:
         if not word.startswith("-") or word == "-":
             given += 1
             continue
-        assert word in flags, f"clew {words[1]} has no option {word}"
+        assert word in flags, f"clew {command.name} has no option {word}"
         assert flags[word] or next(rest, None), f"{word} needs a value"
     arguments = [each for each in parameters if each.param_type_name == "argument"]
     # In a sentence a command may stand without what it needs; in full, or not at all.

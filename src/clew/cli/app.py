@@ -14,6 +14,7 @@ from ..errors import InvalidError
 from ..model import Ref
 from ..settings import mask_url
 from ..store import connect
+from . import keys
 from .exits import FAILED, MEANINGS
 from .running import open_file, run, settings_of
 from .screen import age, clean, item_json, item_text, note, out, progress, say, table, write_json
@@ -27,6 +28,7 @@ app = typer.Typer(
     add_completion=False,
     epilog="Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + ".",
 )
+app.add_typer(keys.app, name="keys")
 
 Url = Annotated[str | None, typer.Option("--url", help="The store; CLEW_URL, REDIS_URL or the embedded file otherwise.")]
 Owner = Annotated[str | None, typer.Option("--owner", help="Whose threads; CLEW_OWNER or the user's name otherwise.")]
