@@ -7,6 +7,7 @@ import os
 import random
 import signal
 from collections.abc import AsyncIterator, Callable
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -148,6 +149,6 @@ async def test_any_worker_goes_on_with_an_answer_and_tells_of_a_dead_one(
 def workers_of(service: Service) -> list[int]:
     """Return the ids of the processes that serve."""
     assert service.process is not None
-    with open(f"/proc/{service.process.pid}/task/{service.process.pid}/children") as children:
-        found = [int(each) for each in children.read().split()]
-    return [each for each in found if "spawn_main" in open(f"/proc/{each}/cmdline").read()]
+    mother = service.process.pid
+    found = Path(f"/proc/{mother}/task/{mother}/children").read_text().split()
+    return [int(each) for each in found if "spawn_main" in Path(f"/proc/{each}/cmdline").read_text()]
