@@ -51,7 +51,7 @@ PUBLIC = [
     "safe_cut",
 ]
 VERBS = {
-    clew.Store: ["aclose", "routes", "values"],
+    clew.Store: ["aclose", "ping", "routes", "values"],
     clew.store.Threads: ["create", "delete", "expire", "get", "list", "made", "put", "update"],
     clew.store.Items: [
         "append",
@@ -67,7 +67,7 @@ VERBS = {
         "trim",
         "truncate",
     ],
-    clew.store.Routes: ["delete", "get", "rebind", "resolve", "set"],
+    clew.store.Routes: ["conversations", "delete", "exists", "get", "rebind", "resolve", "set"],
     clew.store.Runs: [
         "active",
         "cancel",

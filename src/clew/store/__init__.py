@@ -6,8 +6,9 @@ from collections.abc import Generator
 from types import TracebackType
 from typing import Any
 
-from ..backend import Backend
+from ..backend import Backend, Pinging
 from ..errors import ClosedError, InvalidError
+from ..records import Partition
 from ..schemes import open_backend
 from ..settings import Settings
 from .items import Items
@@ -37,13 +38,25 @@ class Store:
         self.items = Items(backend)
         self.runs = Runs(backend)
 
-    def routes(self, prefix: str) -> Routes:
-        """Return the verbs for the routes under a literal prefix, as `bot:conv:`, which is not empty."""
-        return Routes(self.backend, prefix)
+    def routes(self, prefix: str, *, index: str | None = None, ttl: float | None = None) -> Routes:
+        """Return the verbs for the routes under a literal prefix, as `bot:conv:`, which is not empty.
+
+        Args:
+            index: another prefix, as `bot:session:`, under which it is kept which conversations lead to a session.
+            ttl: seconds without a look at a route after which it vanishes; None for what each call says.
+        """
+        return Routes(self.backend, prefix, index=index, ttl=ttl)
 
     def values(self, prefix: str = "") -> Values:
         """Return the verbs for the values under a literal prefix."""
         return Values(self.backend, prefix)
+
+    async def ping(self) -> None:
+        """Return when the store has answered; raise UnavailableError where it does not within its time-out."""
+        if isinstance(self.backend, Pinging):
+            await self.backend.ping()
+        else:
+            await self.backend.revision(Partition("clew", "ping"))
 
     async def aclose(self) -> None:
         """Finish what was sent and close the backend. Later calls raise ClosedError; a second close does nothing."""

@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from ..backend import Backend, Cataloguing, Expiry, Listing, Values
+from ..backend import Backend, Cataloguing, Collecting, Expiry, Listing, Values
 from ..errors import ConflictError, InvalidError, NotFoundError, UnsupportedError
 from ..limits import MAX_TTL_MS, check_data, check_json, check_partition
 from ..model import JSON, ThreadKey
@@ -68,6 +68,13 @@ def need_values(backend: Backend) -> Values:
     if isinstance(backend, Values):
         return backend
     raise UnsupportedError("this store has no values under literal keys, which values and routes are: use another one")
+
+
+def need_collecting(backend: Backend) -> Collecting:
+    """Return the backend as one that has sets and lists under literal keys, or raise UnsupportedError."""
+    if isinstance(backend, Collecting):
+        return backend
+    raise UnsupportedError("this store has no sets and lists under literal keys: use another one")
 
 
 def ttl_ms_of(ttl: float) -> int:
