@@ -10,12 +10,13 @@ from typing import Any, cast
 import pytest
 
 from clew.backends.redis import RedisBackend
+from clew.backends.redis.runs_feeds import Pace
 from clew.backends.redis.runs_keys import run_keys, runs_key
 from clew.backends.redis.trips import pack
 from clew.codec import make_entry
 from clew.ids import new_id
 from clew.records import Append, Partition
-from clew.runs import EventId, Retention, Run, RunEvent, new_run_id
+from clew.runs import EventId, EventPage, Retention, Run, RunEvent, new_run_id
 from clew.schemes import open_backend
 from tests.conftest import Pool
 from tests.keyspace import list_keys
@@ -165,3 +166,12 @@ async def test_a_log_that_was_not_written_by_clew_is_reported(backend: RedisBack
         await backend.read_events(thread, run.id)
     with pytest.raises(UnreadableError):
         await asyncio.wait_for(_follow(backend, thread, run, []), 10)
+
+
+def test_a_page_of_a_log_has_many_small_events_or_few_large_ones() -> None:
+    pace = Pace()
+    counts = []
+    for size in (10, 10, 10, 10, 10, 200_000, 1 << 20, 1 << 20, 10):
+        pace.note(EventPage([_event(n, b"." * size) for n in range(pace.count)], True))
+        counts.append(pace.count)
+    assert counts == [64, 128, 256, 512, 512, 20, 4, 8, 16]

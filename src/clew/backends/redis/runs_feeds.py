@@ -23,12 +23,31 @@ KEPT: Final = 128
 """Events that a feed keeps for its readers, at most."""
 KEPT_BYTES: Final = 1 << 20
 """Bytes of data of those events, roughly at most."""
-PAGE: Final = 200
-"""Events read from the log at once."""
+MOST_AT_ONCE: Final = 512
+"""Events read from the log at once, at most."""
+PAGE_BYTES: Final = 4 << 20
+"""Bytes of data that a page is to have, at most; the first page may have eight times as many."""
 SAFETY_S: Final = 10.0
 """How long a feed that hears nothing waits until it looks at the log, in seconds; each by chance up to a third less."""
 
 Read: TypeAlias = Callable[[EventId, int], Awaitable[EventPage]]
+
+
+class Pace:
+    """How many events to read at once: twice as many after a full page of few bytes, fewer after one of many."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 32
+
+    def note(self, page: EventPage) -> None:
+        """Take the measure of a page that was read."""
+        size = sum([len(event.data) for event in page.events])
+        if size > PAGE_BYTES:
+            self.count = max(1, self.count * PAGE_BYTES // size)
+        elif page.has_more:
+            self.count = min(2 * self.count, MOST_AT_ONCE)
 
 
 class Feed:
@@ -195,12 +214,14 @@ class Feed:
             self._filling = self._loop.create_task(self._read_log(), name="clew-redis-fill")
 
     async def _read_log(self) -> None:
+        pace = Pace()
         try:
             while True:
                 self._again = False
                 last = self.last
                 assert last is not None
-                page = await self._read(last, PAGE)
+                page = await self._read(last, pace.count)
+                pace.note(page)
                 for event in page.events:
                     self._add(event)
                 if not page.has_more and not self._again:

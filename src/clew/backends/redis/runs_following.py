@@ -13,7 +13,7 @@ from ...run_limits import check_after
 from ...runs import NOWHERE, EventId, EventPage, Run, RunEvent
 from .client import Client
 from .following import FollowVerbs
-from .runs_feeds import PAGE, Feed
+from .runs_feeds import Feed, Pace
 from .runs_keys import RunKeys, run_keys
 from .runs_reading import RunReadVerbs
 
@@ -32,12 +32,13 @@ class RunFollowVerbs(RunReadVerbs, FollowVerbs):
             await self._hub(client).heard(feed.channel, self.options.timeout)
             if cursor != NOWHERE and await self._check_cursor(partition, run, cursor):
                 return
+            pace = Pace()
             while True:
                 seen = feed.moves
                 events = feed.after(cursor)
                 if events is None:
                     try:
-                        events = await self._read_on(partition, run, cursor, feed)
+                        events = await self._read_on(partition, run, cursor, feed, pace)
                     except NotFoundError:
                         events = ()
                         if not feed.dropped:
@@ -74,10 +75,11 @@ class RunFollowVerbs(RunReadVerbs, FollowVerbs):
         finally:
             hub.leave(keys.stop, ear)
 
-    async def _read_on(self, partition: Partition, run: str, cursor: EventId, feed: Feed) -> Sequence[RunEvent]:
+    async def _read_on(self, partition: Partition, run: str, cursor: EventId, feed: Feed, pace: Pace) -> Sequence[RunEvent]:
         """Return the next events of the log, and tell the feed where it ends."""
         renewals = feed.renewals
-        page = await self._read_log(partition, run, cursor, PAGE)
+        page = await self._read_log(partition, run, cursor, pace.count)
+        pace.note(page)
         if not page.has_more:
             feed.seed(page.events[-1].at if page.events else cursor, renewals)
         return page.events
