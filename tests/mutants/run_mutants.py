@@ -87,7 +87,7 @@ RUN_MUTANTS: Final[dict[str, Mutant]] = {
         run_verbs, "if end is not None:\n                    return", "if False:\n                    return"
     ),
     "a follower stays after a drop": _mutant(
-        run_writing, "        unit.touched.append(run_topic(partition, name))", "        pass"
+        run_writing, "        unit.touched += (run_topic(partition, name), record_topic(partition, name))", "        pass"
     ),
     "a follower leaves before the end": _mutant(run_verbs, "while has_more:", "for has_more in (has_more,):"),
     "a cursor may be anywhere": _mutant(run_reading, "if after > row.top and", "if False and"),

@@ -22,7 +22,7 @@ from ...runs import LARGEST_NUMBER, EventId, EventPage, Retention, Run, RunEvent
 from . import run_reading as reading
 from . import run_writing as writing
 from .engine import Engine
-from .watching import run_topic
+from .watching import record_topic, run_topic
 
 EVENTS_AT_ONCE: Final = 200
 
@@ -92,7 +92,7 @@ class RunVerbs:
     async def await_stop(self, partition: Partition, run: Run) -> Run:
         """See Running.await_stop."""
         _check_names(partition, run.id)
-        with self._engine.watch.listen(run_topic(partition, run.id)) as ear:
+        with self._engine.watch.listen(record_topic(partition, run.id)) as ear:
             while True:
                 ear.rung.clear()
                 now = await self._engine.read(lambda unit: reading.find(unit, partition, run.id))

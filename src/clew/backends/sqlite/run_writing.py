@@ -12,7 +12,7 @@ from .heads import find_living
 from .run_reading import read_range
 from .run_rows import RunRow, encode_retention, find_run, look_for_run
 from .unit import Unit
-from .watching import run_topic
+from .watching import record_topic, run_topic
 
 LUMP: Final = 200
 """How many events a log may hold beyond `max_events`: they are trimmed this many at a time."""
@@ -145,7 +145,7 @@ def drop(unit: Unit, partition: Partition) -> None:
     found = unit.db.execute("SELECT id, name FROM run WHERE owner = ? AND partition = ?", partition).fetchall()
     for id, name in found:
         bury_run(unit, id)
-        unit.touched.append(run_topic(partition, name))
+        unit.touched += (run_topic(partition, name), record_topic(partition, name))
 
 
 def bury_run(unit: Unit, id: int) -> None:
@@ -194,7 +194,7 @@ def _end(unit: Unit, partition: Partition, row: RunRow, event: RunEvent) -> Run:
 
 def _done(unit: Unit, partition: Partition, run: str, now_ms: int) -> Run:
     """Tell whoever follows the run, and return its record."""
-    unit.touched.append(run_topic(partition, run))
+    unit.touched += (run_topic(partition, run), record_topic(partition, run))
     return find_run(unit, partition, run).to_run(now_ms)
 
 

@@ -19,13 +19,18 @@ LONGEST_S: Final = 0.05
 """The time between two looks at the file: it grows from the one to the other while nothing comes."""
 
 
-Topic: TypeAlias = Partition | tuple[Partition, str]
-"""What there may be news of: a partition, or one of its runs."""
+Topic: TypeAlias = Partition | tuple[Partition, str] | tuple[Partition, str, str]
+"""What there may be news of: a partition, one of its runs, or the record of one."""
 
 
 def run_topic(partition: Partition, run: str) -> Topic:
-    """Return the topic of a run."""
+    """Return the topic of a run's events."""
     return partition, run
+
+
+def record_topic(partition: Partition, run: str) -> Topic:
+    """Return the topic of a run's record: its producer, its end, a request to stop. Not of every event."""
+    return partition, run, "record"
 
 
 class Ear:
