@@ -49,9 +49,7 @@ async def read(found: Answer) -> list[str]:
 def speaking(gate: asyncio.Event, *, then: Exception | None = None) -> Respond:
     """Return an answer that says "half", waits for the gate, and then ends with "whole", or with an error."""
 
-    async def script(
-        thread: ThreadMetadata, message: UserMessageItem | None, context: Context
-    ) -> AsyncIterator[ThreadStreamEvent]:
+    async def script(thread: ThreadMetadata, message: object, context: Context) -> AsyncIterator[ThreadStreamEvent]:
         item = AssistantMessageItem(id=f"msg_{clew.ids.new_id()}", thread_id=thread.id, created_at=datetime.now(), content=[])
         yield ThreadItemAddedEvent(item=item)
         yield ThreadItemUpdatedEvent(item_id=item.id, update=AssistantMessageContentPartTextDelta(content_index=0, delta="half"))

@@ -13,7 +13,12 @@ const LOOK_MS = 8000;
 const TOOL = "display_agent_profiles";
 
 const items = new Items($("items"));
-const files = new Files($("attached"), () => drawComposer());
+const files = new Files($("attached"), () => {
+  drawComposer();
+  // Somebody pressed Enter while a file was on its way.
+  if (waitsForFiles && !files.busy) send();
+});
+let waitsForFiles = false;
 const presence = new Presence($("banner"), () => (list.load().catch(failed), refresh()));
 const list = new ThreadList({
   open: (id) => show(id),
@@ -268,6 +273,7 @@ async function begin(type, params) {
 
 async function send() {
   const text = $("message").value;
+  waitsForFiles = files.busy;
   if ((!text.trim() && !files.ids.length) || open.run || open.sending || files.busy) return;
   const shown = files.shown;
   const input = {
