@@ -1,0 +1,1 @@
+"""The HTTP API and its door, over real sockets, on SQLite and on Redis."""

@@ -1,0 +1,127 @@
+"""The service in this process, behind a real socket, and clients of two users who know each other's ids."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+import uvicorn
+
+import clew
+from clew.service import make_app
+from clew.settings import Settings
+
+from ...support import wait_until
+from ..scripted import make_server
+from .signing import ISSUER, SECRET, KeyServer, bearer, sign
+
+JSON = Any
+"""What a reply holds; a test looks into it."""
+THREADS = "/api/v1/threads"
+
+
+@dataclass
+class Api:
+    """A service that runs, and those who ask it."""
+
+    base: str
+    app: Any
+    ada: httpx2.AsyncClient
+    eve: httpx2.AsyncClient
+    nobody: httpx2.AsyncClient
+
+    def client(self, token: str | None = None) -> httpx2.AsyncClient:
+        """Return a client with a token."""
+        return httpx2.AsyncClient(base_url=self.base, headers={} if token is None else bearer(token), timeout=30)
+
+
+Serve = Callable[..., Awaitable[Api]]
+
+
+@contextlib.asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[Api]:
+    """Serve for as long as the block lasts."""
+    app = make_app(settings, make_server=make_server, grace=1, lease=1.5, beat=0.5)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        base = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", ws="none"))
+        task = asyncio.create_task(server.serve(sockets=[listening]))
+        await wait_until(lambda: server.started or task.done())
+        assert not task.done(), "the service did not start"
+        async with contextlib.AsyncExitStack() as stack:
+            api = Api(base, app, *[httpx2.AsyncClient()] * 3)
+            for name, token in (("ada", sign("ada")), ("eve", sign("eve")), ("nobody", None)):
+                setattr(api, name, await stack.enter_async_context(api.client(token)))
+            yield api
+        server.should_exit = True
+        await task
+
+
+@pytest.fixture
+async def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Serve]:
+    """`await serve(url=None, **variables)`: a service with tokens of SECRET; on a file of the test's own for None."""
+    async with contextlib.AsyncExitStack() as stack:
+        monkeypatch.setenv("CLEW_FILES_URL", "memory://")
+
+        async def start(url: str | None = None, **variables: str) -> Api:
+            given = {"CLEW_JWT_SECRET": SECRET, "CLEW_JWT_ISSUER": ISSUER, **variables}
+            env = {"CLEW_URL": url or f"sqlite:///{tmp_path}/clew.db", "CLEW_OWNER": "local", **given}
+            return await stack.enter_async_context(serving(Settings.from_env(env, None)))
+
+        yield start
+
+
+@pytest.fixture(params=["sqlite", "redis-8.2"])
+async def api(request: pytest.FixtureRequest, serve: Serve) -> Api:
+    """A service on each kind of store in turn."""
+    if request.param == "sqlite":
+        return await serve()
+    return await serve(request.getfixturevalue("url_of")(request.param))
+
+
+@pytest.fixture
+async def lone(serve: Serve) -> Api:
+    """A service on SQLite."""
+    return await serve()
+
+
+@pytest.fixture
+def key_server() -> Iterator[KeyServer]:
+    """A real server of public keys."""
+    server = KeyServer()
+    yield server
+    server.close()
+
+
+async def make_thread(client: httpx2.AsyncClient, **body: JSON) -> str:
+    """Make a thread, and return its id."""
+    reply = await client.post(THREADS, json=body)
+    assert reply.status_code == 201, reply.text
+    id: str = reply.json()["id"]
+    return id
+
+
+def problem(reply: httpx2.Response) -> str:
+    """Return the name of the problem that a reply tells, which is told as RFC 9457 has it."""
+    assert reply.headers["content-type"] == "application/problem+json", reply.text
+    told = reply.json()
+    assert told["status"] == reply.status_code
+    assert told["title"]
+    assert told["detail"]
+    name: str = told["type"].removeprefix("/problems/")
+    assert (reply.status_code == 503) <= ("retry-after" in reply.headers)
+    return name
+
+
+@pytest.fixture
+async def memory() -> AsyncIterator[clew.Store]:
+    """A store in memory."""
+    async with clew.connect("memory://") as store:
+        yield store
