@@ -40,13 +40,13 @@ async def running(script: str, *arguments: object) -> AsyncIterator[Process]:
             await process.communicate()
 
 
-async def produce(url: str, thread: clew.Thread, run: str, count: int) -> tuple[list[list[str]], int]:
+async def produce(url: str, thread: clew.Thread, run: str, count: int, lease: float) -> tuple[list[list[str]], int]:
     """Have a run made by one process after the other, each but the last killed; return what was acknowledged, and the kills."""
     acknowledged: list[list[str]] = []
     kills = 0
     while True:
         patience = random.randint(10, 90) if kills < 3 else count * 4
-        async with running("run_producer.py", url, thread.owner, thread.id, run, count) as producer:
+        async with running("run_producer.py", url, thread.owner, thread.id, run, count, lease) as producer:
             assert producer.stdout is not None
             async for line in producer.stdout:
                 # One that was cut off by the kill was not acknowledged to anybody.
@@ -75,9 +75,10 @@ async def have_read(readers: list[Process], count: int) -> list[dict[str, Any]]:
     return [json.loads(line) for line in said]
 
 
-async def kill_and_read(url: str) -> None:
+async def kill_and_read(url: str, *, lease: float = 1.0) -> None:
     """Make runs whose producers are killed, read them in three processes meanwhile, and verify what each reader saw.
 
+    The lease is in seconds: a successor that takes longer to start finds the run `interrupted`.
     It needs a hundred seconds or so where the machine is busy.
     """
     runs, readers_each, here = [new_run_id() for _ in range(8)], 9, 3
@@ -94,7 +95,7 @@ async def kill_and_read(url: str) -> None:
         mine = [asyncio.create_task(read(store, ref, run)) for run in runs for _ in range(here)]
         told: list[tuple[list[list[str]], int]] = []
         for some in (runs[:3], runs[3:6], runs[6:]):
-            told += await asyncio.gather(*(produce(url, thread, run, 320) for run in some))
+            told += await asyncio.gather(*(produce(url, thread, run, 320, lease) for run in some))
         found = [*(await asyncio.gather(*mine)), *(await have_read(processes, 2 * readers_each * len(runs)))]
         logs = {run: [event async for event in store.runs.follow(ref, run)] for run in runs}
 

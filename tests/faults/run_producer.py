@@ -1,6 +1,7 @@
 """A process that makes a run, or goes on with one whose producer was killed. It prints each event that was acknowledged.
 
-Run as `python run_producer.py URL OWNER THREAD RUN COUNT`; a line is `<event id> <data>`, and the last one is `end <state>`.
+Run as `python run_producer.py URL OWNER THREAD RUN COUNT [LEASE]`, the lease in seconds. A line is `<event id> <data>`, and
+the last one is `end <state>`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import clew
 from clew.errors import AlreadyExistsError, ConflictError, FencedError
 from clew.store import Store
 
-LEASE_S = 1.0
+LEASE_S = float(sys.argv[6]) if len(sys.argv) > 6 else 1.0
 FENCED = 3
 """The exit code of a producer that was replaced."""
 

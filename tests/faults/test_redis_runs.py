@@ -119,7 +119,7 @@ async def test_killed_producers_and_restless_readers_of_several_processes(serve:
 
     cutting = asyncio.create_task(cut())
     try:
-        await kill_and_read(server.url)
+        await kill_and_read(server.url, lease=3.0)
     finally:
         cutting.cancel()
         await asyncio.gather(cutting, return_exceptions=True)
