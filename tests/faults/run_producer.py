@@ -1,6 +1,6 @@
 """A process that makes a run, or goes on with one whose producer was killed. It prints each event that was acknowledged.
 
-Run as `python run_producer.py URL OWNER THREAD RUN COUNT [LEASE]`, the lease in seconds. A line is `<event id> <data>`, and
+Run as `python run_producer.py URL OWNER THREAD RUN COUNT LEASE`, the lease in seconds. A line is `<event id> <data>`, and
 the last one is `end <state>`.
 """
 
@@ -15,20 +15,19 @@ import clew
 from clew.errors import AlreadyExistsError, ConflictError, FencedError
 from clew.store import Store
 
-LEASE_S = float(sys.argv[6]) if len(sys.argv) > 6 else 1.0
 FENCED = 3
 """The exit code of a producer that was replaced."""
 
 
-async def begin(store: Store, thread: clew.Ref, run: str) -> clew.Producer | None:
+async def begin(store: Store, thread: clew.Ref, run: str, lease: float) -> clew.Producer | None:
     """Return the run's producer; None where it has ended."""
     while True:
         try:
-            return await store.runs.start(thread, id=run, lease=LEASE_S, takes_turn=False)
+            return await store.runs.start(thread, id=run, lease=lease, takes_turn=False)
         except AlreadyExistsError:
             pass
         try:
-            return await store.runs.take_over(thread, run, lease=LEASE_S)
+            return await store.runs.take_over(thread, run, lease=lease)
         except ConflictError:
             if not (await store.runs.get(thread, run)).is_open:
                 return None
@@ -40,9 +39,9 @@ def say(text: str) -> None:
     os.write(1, f"{text}\n".encode())
 
 
-async def produce(url: str, owner: str, thread: str, run: str, count: int) -> None:
+async def produce(url: str, owner: str, thread: str, run: str, count: int, lease: float) -> None:
     async with clew.connect(url) as store:
-        producer = await begin(store, clew.Ref(owner, thread), run)
+        producer = await begin(store, clew.Ref(owner, thread), run, lease)
         if producer is None:
             say(f"end {(await store.runs.get(clew.Ref(owner, thread), run)).state}")
             return
@@ -61,7 +60,7 @@ async def produce(url: str, owner: str, thread: str, run: str, count: int) -> No
 
 if __name__ == "__main__":
     try:
-        asyncio.run(produce(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5])))
+        asyncio.run(produce(sys.argv[1], sys.argv[2], sys.argv[3], sys.argv[4], int(sys.argv[5]), float(sys.argv[6])))
     except* FencedError:
         # On a busy machine its lease ran out, and somebody was quick: it is told, and goes.
         sys.exit(FENCED)
