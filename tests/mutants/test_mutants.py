@@ -20,7 +20,7 @@ def judge(mutant: str, suite: str, url: str) -> tuple[int, str]:
     command = [sys.executable, "-m", "pytest", "-x", "-q", "--no-header", "-p", "no:cacheprovider"]
     command += ["--timeout", "60", "--noconftest", "--tb", "line", "-k", suite, "tests/mutants/judged.py"]
     # Only the plugins it needs: the others cost more than most of the suite.
-    command += ["-p", "pytest_asyncio.plugin", "-p", "pytest_timeout"]
+    command += ["-p", "pytest_asyncio.plugin", "-p", "pytest_timeout", "-o", "addopts="]
     environment = os.environ | {"CLEW_MUTANT": mutant, "CLEW_MUTANT_URL": url, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
     return done.returncode, done.stdout[-2000:] + done.stderr[-1000:]

@@ -29,7 +29,7 @@ from .run_support import (
 )
 from .support import TIMEOUT, TOMBSTONE_MS, Fresh, wait_until
 
-BRIEF = Retention(open_ms=SHORT, ended_ms=SHORT, record_ms=LONG)
+BRIEF = Retention(open_ms=800, ended_ms=SHORT, record_ms=LONG)
 """Whose log goes soon, and whose record stays."""
 
 

@@ -212,10 +212,10 @@ async def test_whoever_meets_a_dead_run_marks_it(store: clew.Store, thread: clew
 
 
 async def test_a_reader_is_told_when_the_producer_dies_meanwhile(store: clew.Store, thread: clew.Thread) -> None:
-    producer = await store.runs.start(thread, lease=0.3)
+    producer = await store.runs.start(thread, lease=1)
     readers = [asyncio.create_task(read(store, thread, producer.id)) for _ in range(5)]
     await producer.append(b"one")
-    await asyncio.sleep(0.4)
+    await asyncio.sleep(1.6)
     # Its lease was renewed all along.
     assert not any(reader.done() for reader in readers)
     await producer.aclose()

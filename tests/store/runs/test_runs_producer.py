@@ -169,7 +169,7 @@ async def test_an_error_of_the_body_is_told_also_where_the_end_cannot_be_written
 async def test_a_lease_outlives_a_store_that_is_away_for_a_while(
     unsure: clew.Store, faulty: FaultyBackend, thread: clew.Thread
 ) -> None:
-    async with await unsure.runs.start(thread, lease=0.3) as producer:
+    async with await unsure.runs.start(thread, lease=1) as producer:
         faulty.plan("renew_run", "before", "after")
         faulty.plan("await_stop", "before")
         await wait_until(lambda: faulty.count("renew_run") > 4)
