@@ -14,13 +14,14 @@ class Slow:
         """Do nothing yet. `delay` is in seconds."""
         self._parts = urlsplit(url)
         self._delay = delay
+        self._port = 0
         self._server: asyncio.Server | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> str:
-        """Listen, and return the URL to use instead."""
-        self._server = await asyncio.start_server(self._take, "127.0.0.1", 0)
-        port = self._server.sockets[0].getsockname()[1]
+        """Listen, after `aclose` on the same port again, and return the URL to use instead."""
+        self._server = await asyncio.start_server(self._take, "127.0.0.1", self._port)
+        port = self._port = self._server.sockets[0].getsockname()[1]
         login = self._parts.netloc.rpartition("@")
         return urlunsplit(self._parts._replace(netloc=f"{login[0]}{login[1]}127.0.0.1:{port}"))
 
@@ -37,12 +38,12 @@ class Slow:
         assert task is not None
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        inner_reader, inner_writer = await asyncio.open_connection(self._parts.hostname, self._parts.port)
         # Only `aclose` cancels it, and asyncio's own callback takes a cancelled one for a fault.
         with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(_pump(reader, inner_writer, 0.0), _pump(inner_reader, writer, self._delay))
-        for each in (writer, inner_writer):
-            each.close()
+            inner_reader, inner_writer = await asyncio.open_connection(self._parts.hostname, self._parts.port)
+            with contextlib.closing(inner_writer):
+                await asyncio.gather(_pump(reader, inner_writer, 0.0), _pump(inner_reader, writer, self._delay))
+        writer.close()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:

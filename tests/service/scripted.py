@@ -33,7 +33,7 @@ from clew.assistant.profiles import PROFILES, TOOL, tool_arguments
 from clew.service import make_app
 from clew.service.room import Context
 
-LEASE_S = 1.5
+LEASE_S = float(os.environ.get("SCRIPTED_LEASE", "1.5"))
 GRACE_S = float(os.environ.get("SCRIPTED_GRACE", "3"))
 
 

@@ -29,7 +29,7 @@ export class Presence {
     for (let tries = 0; ; tries++) {
       const why = await this.look();
       if (!why) break;
-      this.say(`${why} Trying again by itself; nothing that was sent is lost.`);
+      this.say(`${why} Trying again by itself; what was said is kept.`);
       await sleep(Math.min(500 * 1.6 ** tries, 5000));
     }
     this.isAway = false;
