@@ -193,7 +193,8 @@ class Line:
             # The owner sees the same connection break, and subscribes to all of them again on the next one.
             self._hang_up(connection)
         finally:
-            self._saying = None
+            if self._saying is asyncio.current_task():
+                self._saying = None
 
     async def _own(self) -> None:
         attempt = 0
@@ -203,8 +204,7 @@ class Line:
                 connection = self._client.make_connection(self._name)
                 async with asyncio.timeout(self._client.options.connect_timeout):
                     await connection.connect()  # type: ignore[no-untyped-call]
-                    self._to_say.clear()
-                    self._connection = connection
+                    self._begin(connection)
                     await self._subscribe_all(connection)
                 await self._hear_all(connection)
             except asyncio.CancelledError:
@@ -221,6 +221,14 @@ class Line:
                 if not self._hub.closed:
                     self._let_go(tuple(self._channels.values()))
             await asyncio.sleep(min(0.02 * 2**attempt, 1.0) * random.uniform(0.5, 1.0))
+
+    def _begin(self, connection: AbstractConnection) -> None:
+        """What was still to be said over an older connection is part of what is said first over this one."""
+        if self._saying is not None:
+            self._saying.cancel()
+            self._saying = None
+        self._to_say.clear()
+        self._connection = connection
 
     async def _subscribe_all(self, connection: AbstractConnection) -> None:
         shared = [name for name, channel in self._channels.items() if not channel.sharded]
