@@ -6,8 +6,8 @@ It lives in another slot than the route, so it is written before it, and filtere
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import Final
 
 from ..backend import Collecting
@@ -43,11 +43,11 @@ class RouteIndex:
         await power.expire_key(key, 2 * self._ttl_ms)
         if len(self._due) >= REMEMBERED:
             self._due.clear()
-        self._due[session_id, conversation] = time.monotonic() + self._ttl_ms / 2000
+        self._due[session_id, conversation] = monotonic() + self._ttl_ms / 2000
 
     async def keep(self, session_id: str, conversation: str) -> None:
         """See that the index outlives the route that was just looked at; a call of its own only now and then."""
-        if self._ttl_ms is not None and self._due.get((session_id, conversation), 0.0) <= time.monotonic():
+        if self._ttl_ms is not None and self._due.get((session_id, conversation), 0.0) <= monotonic():
             await self.add(session_id, conversation)
 
     async def remove(self, session_id: str, conversation: str, leads_to: Callable[[str], Awaitable[str | None]]) -> None:
