@@ -25,11 +25,17 @@ LATENCY_S = 0.01
 
 
 @pytest.fixture
-async def slow_url(url_of: Callable[..., str]) -> AsyncIterator[str]:
-    """A Redis server with 10 ms on every round trip."""
+async def slow(url_of: Callable[..., str]) -> AsyncIterator[Slow]:
+    """A Redis server with 10 ms on every round trip, not yet listening."""
     proxy = Slow(url_of("redis-8.2"), LATENCY_S)
-    yield await proxy.start()
+    yield proxy
     await proxy.aclose()
+
+
+@pytest.fixture
+async def slow_url(slow: Slow) -> str:
+    """Its URL."""
+    return await slow.start()
 
 
 async def leave_in_mid_answer(service: Service, number: int, dice: random.Random) -> str:
@@ -97,6 +103,37 @@ async def test_each_of_two_hundred_threads_has_a_full_or_marked_answer_though_th
         await wait_until(settled, timeout=30)
         kept["full" if answers_of(await service.items(thread)) == [words(COUNT)] else "marked"] += 1
     assert kept["marked"] > 0
+
+
+@pytest.mark.timeout(180)
+async def test_a_store_that_goes_away_and_returns_is_told_of_in_plain_words_and_ends_no_answer(
+    start_service: Start, slow: Slow
+) -> None:
+    service = await start_service(await slow.start(), SCRIPTED_LEASE="60")
+    count = 40
+    thread, run = await service.begin(f"words {count} 0.4")
+    await slow.aclose()
+
+    async def is_told() -> bool:
+        ready = await service.http.get("/readyz")
+        return ready.status_code == 503 and ready.json()["checks"]["store"] != "ok"
+
+    await wait_until(is_told, timeout=30)
+    assert (await service.http.get("/healthz")).status_code == 200
+    await slow.start()
+
+    async def is_whole() -> bool:
+        return answers_of(await service.items(thread)) == [words(count)]
+
+    await wait_until(is_whole, timeout=60)
+    async with service.events(thread, run) as events:
+        kinds = [event["event"] async for event in events]
+    assert kinds[-1] == "done"
+    assert (await service.standing(thread))["marks"] == {}
+    await slow.aclose()
+    refused = await service.ask("threads.list", limit=10, order="desc", after=None)
+    assert (refused.status_code, refused.headers["retry-after"]) == (503, "2")
+    assert "cannot be reached" in refused.json()["error"]["message"]
 
 
 async def first_of(tasks: list[asyncio.Task[str]], count: int) -> list[str]:

@@ -1,0 +1,43 @@
+"""Redis away: every answer says so, nothing is made up, and all goes on when it is there again."""
+
+from __future__ import annotations
+
+import pytest
+
+import servers
+from servers import MissingBinaryError, Server
+
+from ...support import wait_until, with_options
+from .conftest import THREADS, Serve, make_thread, problem
+
+
+@pytest.mark.timeout(120)
+async def test_while_redis_is_away_the_truth_is_told_and_then_all_goes_on(serve: Serve) -> None:
+    try:
+        binary = servers.find("valkey-9.1")
+    except MissingBinaryError as error:
+        pytest.skip(str(error))
+    with Server(binary, durable=True) as server:
+        api = await serve(with_options(server.url, timeout=2))
+        mine = await make_thread(api.ada, items=[{"id": "a", "data": 1}])
+        here = f"{THREADS}/{mine}"
+        server.kill()
+        asks = [("GET", THREADS, None), ("GET", here, None), ("GET", f"{here}/items", None), ("GET", f"{here}/runs", None),
+                ("DELETE", here, None), ("POST", THREADS, {}), ("POST", f"{here}/items", {"items": [{"data": 2}]})]  # fmt: skip
+        for method, path, body in asks:
+            reply = await api.ada.request(method, path, json=body)
+            assert (method, path, problem(reply)) == (method, path, "unavailable")
+            assert str(server.port) not in reply.text
+        # A token needs no store: who has none is told so, and not that the store is away.
+        assert (await api.nobody.get(THREADS)).status_code == 401
+        assert (await api.nobody.get("/healthz")).status_code == 200
+        ready = await api.nobody.get("/readyz")
+        assert (ready.status_code, ready.json()["ready"]) == (503, False)
+        server.restart()
+
+        async def is_back() -> bool:
+            return (await api.ada.get(here)).status_code == 200
+
+        await wait_until(is_back, 30)
+        assert [each["data"] for each in (await api.ada.get(f"{here}/items")).json()["data"]] == [1]
+        assert (await api.ada.post(f"{here}/items", json={"items": [{"data": 2}]})).status_code == 201
