@@ -62,6 +62,11 @@ class Limits:
         self._streaming = 0
         self._rates = Rates(access.rate) if access.rate and access.mode != "none" else None
 
+    @property
+    def working(self) -> int:
+        """How many requests are worked on."""
+        return self._working
+
     def enter(self, identity: Identity | None) -> Place:
         """Return a place to work in; RateError or BusyError where there is none."""
         if self._rates is not None and identity is not None:

@@ -28,6 +28,7 @@ def run_clew(url: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=50, check=False)
 
 
+@pytest.mark.timeout(180)
 async def test_a_key_made_by_the_command_speaks_for_its_user_until_it_is_taken_back(
     serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
 from clew.service.limiting import Rates
 from clew.service.problems import RateError
 
+from ...support import wait_until
 from .conftest import THREADS, Serve, make_thread, problem
 from .signing import bearer, sign
 
@@ -18,7 +20,7 @@ async def test_a_body_that_is_too_long_is_refused_however_it_is_sent(serve: Serv
     mine = await make_thread(api.ada)
     here, kind = f"{THREADS}/{mine}/items", {"content-type": "application/json"}
 
-    async def pieces(count: int) -> object:
+    async def pieces(count: int) -> AsyncIterator[bytes]:
         yield b'{"items": [{"data": "'
         for _ in range(count):
             yield b"x" * 10_000
@@ -72,7 +74,7 @@ async def test_a_worker_with_enough_to_do_says_so_and_goes_on(serve: Serve) -> N
     api = await serve(CLEW_CONCURRENCY="1")
     hold = asyncio.Event()
 
-    async def slow() -> object:
+    async def slow() -> AsyncIterator[bytes]:
         yield b'{"title": '
         await hold.wait()
         yield b'"x"}'
@@ -80,10 +82,8 @@ async def test_a_worker_with_enough_to_do_says_so_and_goes_on(serve: Serve) -> N
     kind = {"content-type": "application/json"}
     slowly = asyncio.create_task(api.ada.post(THREADS, content=slow(), headers=kind))
     try:
-        async with asyncio.timeout(10):
-            while (reply := await api.eve.get(THREADS)).status_code == 200:
-                await asyncio.sleep(0.01)
-        assert problem(reply) == "busy"
+        await wait_until(lambda: api.app.state.limits.working == 1)
+        assert problem(await api.eve.get(THREADS)) == "busy"
         assert (await api.nobody.get("/healthz")).status_code == 200
     finally:
         hold.set()

@@ -1,0 +1,52 @@
+"""One local user, without a login: only where somebody said so, and only on this machine."""
+
+from __future__ import annotations
+
+import pytest
+
+from clew.errors import DeniedError, InvalidError
+from clew.service.keys import create_key
+from clew.service.serving import serve as serve_page
+from clew.settings import Settings
+
+from .conftest import THREADS, Serve, make_thread
+from .signing import bearer, sign
+
+NOBODY = {"CLEW_JWT_SECRET": "", "CLEW_JWT_ISSUER": ""}
+
+
+async def test_where_somebody_said_so_there_is_one_user_of_this_machine(serve: Serve) -> None:
+    api = await serve(**NOBODY, CLEW_AUTH="none")
+    mine = await make_thread(api.nobody)
+    # A token changes nothing: nobody is told apart.
+    assert (await api.nobody.get(f"{THREADS}/{mine}", headers=bearer(sign("eve")))).status_code == 200
+    for headers in ({"host": "clew.example"}, {"host": "192.0.2.1"}):
+        assert (await api.nobody.get(THREADS, headers=headers)).status_code == 403
+    reply = await api.nobody.post(THREADS, json={}, headers={"origin": "http://evil.example"})
+    assert reply.status_code == 403
+    # A page of another site may send a form without asking; it may not send JSON.
+    assert (await api.nobody.post(THREADS, content=b"{}", headers={"content-type": "text/plain"})).status_code == 415
+
+
+async def test_with_tokens_the_service_answers_to_any_name(serve: Serve) -> None:
+    api = await serve()
+    assert (await api.ada.get(THREADS, headers={"host": "clew.example"})).status_code == 200
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1", "::", "clew.example"])
+def test_without_a_login_nothing_is_served_to_other_machines(host: str) -> None:
+    settings = Settings.from_env({"CLEW_URL": "memory://", "CLEW_AUTH": "none"}, None)
+    with pytest.raises(DeniedError, match="login"):
+        serve_page(settings, host, 0, tell=print)
+
+
+def test_nothing_is_served_where_nobody_said_who_may_come_in() -> None:
+    with pytest.raises(InvalidError, match="CLEW_AUTH"):
+        serve_page(Settings.from_env({"CLEW_URL": "memory://"}, None), "127.0.0.1", 0, tell=print)
+
+
+async def test_with_keys_alone_no_token_comes_in(serve: Serve) -> None:
+    api = await serve(**NOBODY, CLEW_AUTH="token")
+    _, key = await create_key(api.app.state.room.store, "bot", "ada")
+    assert (await api.ada.get(THREADS)).status_code == 401
+    assert (await api.nobody.get(THREADS, headers=bearer(key))).status_code == 200
