@@ -10,7 +10,7 @@ from typing import cast
 
 import pytest
 
-from clew.backend import Backend, Expiry, Leasing, Listing, Values
+from clew.backend import Backend, Collecting, Expiry, Leasing, Listing, Pinging, Values
 from clew.codec import make_entry
 from clew.errors import ClewError, UnavailableError, UnsupportedError
 from clew.ids import new_id
@@ -40,6 +40,13 @@ VERBS: dict[str, Callable[[Backend, Partition], Awaitable[object]]] = {
     "expire": lambda backend, partition: cast(Expiry, backend).expire(partition, 60_000),
     "get_value": lambda backend, partition: cast(Values, backend).get_value(new_id()),
     "put_value": lambda backend, partition: cast(Values, backend).put_value(new_id(), b"1", ttl_ms=1000),
+    "add_members": lambda backend, partition: cast(Collecting, backend).add_members(new_id(), [b"1"]),
+    "get_members": lambda backend, partition: cast(Collecting, backend).get_members(new_id()),
+    "push_elements": lambda backend, partition: cast(Collecting, backend).push_elements(new_id(), [b"1"]),
+    "get_elements": lambda backend, partition: cast(Collecting, backend).get_elements(new_id()),
+    "delete_key": lambda backend, partition: cast(Collecting, backend).delete_key(new_id()),
+    "expire_key": lambda backend, partition: cast(Collecting, backend).expire_key(new_id(), 1000),
+    "ping": lambda backend, partition: cast(Pinging, backend).ping(),
     "scan_values": lambda backend, partition: cast(Values, backend).scan_values("nothing*"),
 }
 

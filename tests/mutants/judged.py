@@ -11,7 +11,16 @@ from collections.abc import AsyncIterator
 import pytest
 
 from clew.backend import Backend
-from clew.conformance import BackendSuite, CataloguingSuite, ExpirySuite, LeasingSuite, ListingSuite, RunsSuite, ValuesSuite
+from clew.conformance import (
+    BackendSuite,
+    CataloguingSuite,
+    CollectingSuite,
+    ExpirySuite,
+    LeasingSuite,
+    ListingSuite,
+    RunsSuite,
+    ValuesSuite,
+)
 from clew.schemes import open_backend
 
 from .mutants import MUTANTS
@@ -54,3 +63,7 @@ class TestRuns(RunsSuite):
 
 class TestValues(ValuesSuite):
     """Values."""
+
+
+class TestCollecting(CollectingSuite):
+    """Sets and lists."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
-from clew.backends.redis import RedisBackend, appends, client, keys, scripts
+from clew.backends.redis import RedisBackend, appends, client, collecting, keys, scripts, trips
 from clew.backends.sqlite import reading
 from clew.errors import UnknownCursorError
 from clew.records import Entry, Listed, Page, Partition
@@ -126,6 +126,20 @@ def _unreadable_dropped() -> None:
     _plant(reading, "_decode_rows", decode_changed)
 
 
+def _command(old: str, new: str) -> Fault:
+    """Return the fault of a backend that sends another command."""
+
+    def plant() -> None:
+        pack = trips.pack
+
+        def pack_changed(*command: bytes | str | int) -> bytes:
+            return pack(*(new if part == old else part for part in command))
+
+        _plant(collecting, "pack", pack_changed)
+
+    return plant
+
+
 MUTANTS: Final[dict[str, Mutant]] = {
     "no hash tag in the keys": Mutant(_untagged, kind="cluster-1"),
     "ids joined unescaped": Mutant(_unescaped),
@@ -187,6 +201,9 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "a fence does not grow": Mutant(lua("fence = math.max((fence or 0) + 1, us)", "fence = fence or 1"), "TestLeasing"),
     "a lease is given to two": Mutant(lua("if live and holder ~= ARGV[3] then return {'no'} end", ""), "TestLeasing"),
     "a condition on a value is ignored": Mutant(lua("if now then return {0, now} end", ""), "TestValues"),
+    "a list is pushed at its head": Mutant(_command("RPUSH", "LPUSH"), "TestCollecting"),
+    "an expiry of a key in seconds": Mutant(_command("PEXPIRE", "EXPIRE"), "TestCollecting"),
+    "a deleted key stays": Mutant(_command("UNLINK", "EXISTS"), "TestCollecting"),
     **RUN_MUTANTS,
 }
 """Every mutant by what is wrong with it."""

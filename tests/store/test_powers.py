@@ -71,6 +71,7 @@ async def test_all_that_needs_no_power_works(bare: clew.Store) -> None:
     branch = await bare.items.fork(thread, "a")
     assert [item.id for item in await bare.items.tail(branch)] == ["a"]
     assert await bare.threads.delete(thread)
+    await bare.ping()
 
 
 async def test_what_needs_a_power_is_unsupported_and_writes_nothing(bare: clew.Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,6 +89,7 @@ async def test_what_needs_a_power_is_unsupported_and_writes_nothing(bare: clew.S
         (bare.values("v:").list(), "values"),
         (bare.routes("r:").resolve("c"), "values"),
         (bare.routes("r:").delete("c"), "values"),
+        (bare.routes("r:", index="i:").conversations("s"), "sets and lists"),
     ):
         with pytest.raises(clew.UnsupportedError, match=said):
             await asked
