@@ -15,6 +15,7 @@ from typing import Final, Literal, TypeAlias, TypeVar, overload
 
 import msgspec
 
+from .backend import Collecting, Values
 from .errors import ClosedError, DeniedError, InvalidError, MissingExtraError, UnavailableError, UnreadableError
 from .model import JSON
 from .settings import Settings, mask_url
@@ -60,6 +61,8 @@ class KeyValue:
         self._shown = "the store" if url is None else mask_url(url)
         self._source = "the URL" if url is not None else "REDIS_URL"
         self._store: Store | None = None
+        self._values: Values | None = None
+        self._collecting: Collecting | None = None
         self._opening: tuple[asyncio.AbstractEventLoop, asyncio.Task[Store]] | None = None
         self._closed = False
 
@@ -74,7 +77,7 @@ class KeyValue:
         """
         data = value if isinstance(value, bytes) else encode_json(value, "the value")
         ttl_ms = None if ex is None else ttl_ms_of(ex)
-        await self._do(need_values((await self._open()).backend).put_value(key, data, ttl_ms=ttl_ms))
+        await self._do((await self._documents()).put_value(key, data, ttl_ms=ttl_ms))
         return True
 
     async def get(self, key: str, *, raw: bool = False) -> JSON:
@@ -86,7 +89,7 @@ class KeyValue:
         Raises:
             UnreadableError: what is stored is not JSON, as text that another program wrote plainly.
         """
-        data = await self._do(need_values((await self._open()).backend).get_value(key))
+        data = await self._do((await self._documents()).get_value(key))
         if data is None or raw:
             return data
         try:
@@ -99,12 +102,12 @@ class KeyValue:
     async def sadd(self, key: str, *members: Text) -> int:
         """Add text or bytes to a set, and return how many were new to it."""
         data = _encode(members, "a member of a set")
-        return await self._do(need_collecting((await self._open()).backend).add_members(key, data))
+        return await self._do((await self._collections()).add_members(key, data))
 
     async def srem(self, key: str, *members: Text) -> int:
         """Take out of a set, and return how many were in it. A set that is empty is not there any more."""
         data = _encode(members, "a member of a set")
-        return await self._do(need_collecting((await self._open()).backend).remove_members(key, data))
+        return await self._do((await self._collections()).remove_members(key, data))
 
     @overload
     async def smembers(self, key: str) -> _Texts: ...
@@ -116,7 +119,7 @@ class KeyValue:
         Raises:
             UnreadableError: a member is not UTF-8.
         """
-        found = await self._do(need_collecting((await self._open()).backend).get_members(key))
+        found = await self._do((await self._collections()).get_members(key))
         return _Datas(found) if raw else _Texts(_decode(found, key))
 
     # -- lists --------------------------------------------------------------------------------------------------------
@@ -124,7 +127,7 @@ class KeyValue:
     async def rpush(self, key: str, *values: Text) -> int:
         """Add text (JSON as `json.dumps` gives it) or bytes to the end of a list, all or none, and return its length."""
         data = _encode(values, "an element of a list")
-        return await self._do(need_collecting((await self._open()).backend).push_elements(key, data))
+        return await self._do((await self._collections()).push_elements(key, data))
 
     @overload
     async def lrange(self, key: str, start: int = 0, stop: int = -1) -> list[str]: ...
@@ -136,12 +139,12 @@ class KeyValue:
         Raises:
             UnreadableError: an element is not UTF-8.
         """
-        found = await self._do(need_collecting((await self._open()).backend).get_elements(key, start, stop))
+        found = await self._do((await self._collections()).get_elements(key, start, stop))
         return list(found) if raw else _decode(found, key)
 
     async def llen(self, key: str) -> int:
         """Return a list's length, 0 where there is none."""
-        return await self._do(need_collecting((await self._open()).backend).count_elements(key))
+        return await self._do((await self._collections()).count_elements(key))
 
     # -- whole keys ---------------------------------------------------------------------------------------------------
 
@@ -149,13 +152,13 @@ class KeyValue:
         """Delete documents, sets and lists, each by itself, and return how many were there."""
         if not keys:
             raise InvalidError("delete needs a key: name at least one")
-        power = need_collecting((await self._open()).backend)
+        power = await self._collections()
         return sum(await self._do(_all([power.delete_key(key) for key in keys])))
 
     async def expire(self, key: str, seconds: float | None) -> bool:
         """Let a document, set or list vanish after so many seconds, or stay for None; tell whether there is one."""
         ttl_ms = None if seconds is None else ttl_ms_of(seconds)
-        return await self._do(need_collecting((await self._open()).backend).expire_key(key, ttl_ms))
+        return await self._do((await self._collections()).expire_key(key, ttl_ms))
 
     # -- the connection -----------------------------------------------------------------------------------------------
 
@@ -196,6 +199,19 @@ class KeyValue:
                 if task.done() and self._opening is not None and self._opening[1] is task:
                     self._opening = None
         return self._store
+
+    async def _documents(self) -> Values:
+        store = await self._open()
+        # Looked at once: it costs as much as a good part of a round trip.
+        if self._values is None:
+            self._values = need_values(store.backend)
+        return self._values
+
+    async def _collections(self) -> Collecting:
+        store = await self._open()
+        if self._collecting is None:
+            self._collecting = need_collecting(store.backend)
+        return self._collecting
 
     async def _connect(self) -> Store:
         url = self._url

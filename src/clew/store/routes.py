@@ -26,6 +26,7 @@ class Routes:
         if prefix == "":
             raise InvalidError("routes need a prefix, as 'bot:conv:', so that no conversation id is another program's key")
         self._backend = backend
+        self._values: ValuesPower | None = None
         self.prefix = check_prefix(prefix)
         self._ttl_ms = _ttl_ms(ttl)
         if index == "" or index == prefix:
@@ -173,7 +174,10 @@ class Routes:
         return name_of(self.prefix, conversation, "the conversation's id")
 
     def _power(self) -> ValuesPower:
-        return need_values(self._backend)
+        # Asked once: to see whether an object has a protocol's methods costs as much as half a round trip.
+        if self._values is None:
+            self._values = need_values(self._backend)
+        return self._values
 
 
 def _refuse(name: str, conversation: str, expect: str, stored: bytes | None) -> None:

@@ -136,6 +136,20 @@ async def test_before_init_and_after_close_nothing_is_answered(url: str, instanc
         await routing.close()
 
 
+async def test_init_may_be_called_again_until_it_works(serve: Callable[..., Server], instance: Open) -> None:
+    server = serve("redis-8.2")
+    server.kill()
+    routing = instance(server.url, FAST)
+    for _ in range(3):
+        with pytest.raises(clew.UnavailableError):
+            await routing.init()
+        assert not routing.is_initialized()
+    server.restart()
+    await routing.init()
+    assert routing.is_initialized()
+    assert await routing.get("c") is None
+
+
 async def test_a_store_that_was_given_stays_open() -> None:
     async with memory_store() as store:
         async with ConversationStore(store=store) as routing:

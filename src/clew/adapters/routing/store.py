@@ -80,7 +80,8 @@ class ConversationStore:
     async def init(self, url: str | None = None) -> None:
         """Open the store and prove that it answers. Where it does not, it is tried on in the background until `close`.
 
-        So a server may start without it, note the error, and route again when the store is there. A second call does nothing.
+        So a server may start without it, note the error, and route again when the store is there. Once it is initialized,
+        another call does nothing.
 
         Args:
             url: the store; None for the configuration's, else the environment's.
@@ -89,9 +90,11 @@ class ConversationStore:
             UnavailableError: it does not answer yet.
             DeniedError, UnsupportedError, InvalidError, MissingExtraError: it cannot be used; call `init` again when it can.
         """
-        if self._gate is not None:
+        if self.is_initialized():
             logger.warning("ConversationStore is initialized already", extra={"event": "routing_init_again"})
             return
+        # What an earlier call that failed left behind: this one tries anew.
+        await self.close()
         self._url = None if self._given is not None else self.config.choose_url(url)
         place = "the given store" if self._url is None else mask_url(self._url.partition("?")[0])
         gate = Gate(self._probe, place)
