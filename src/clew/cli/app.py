@@ -57,14 +57,17 @@ def chat(
         run(run_turn(settings.url, settings.owner, message, thread, as_json=as_json))
 
 
-@app.command(epilog="Examples:  clew serve --auth none    clew serve --auth token --host 0.0.0.0 --port 8080")
+@app.command(epilog="Examples:  clew serve    clew serve --port 8080    clew serve --auth token --host 0.0.0.0 --port 8080")
 def serve(
     host: Annotated[
         str, typer.Option(help="The address to listen on; with --auth none one of this machine's own.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="The port; 0 for a free one.", min=0, max=65535)] = 8000,
     auth: Annotated[
-        str | None, typer.Option(help="token: by tokens and API keys; none: one user of this machine. CLEW_AUTH otherwise.")
+        str | None,
+        typer.Option(
+            help="token: by tokens and API keys; none: one user of this machine. CLEW_AUTH otherwise; none on an own address."
+        ),
     ] = None,
     url: Url = None,
     owner: Owner = None,

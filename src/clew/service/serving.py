@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 
 import uvicorn
 
@@ -22,11 +23,16 @@ def _no_store() -> Store:
 def serve(settings: Settings, host: str, port: int, *, tell: Callable[[str], None]) -> None:
     """Serve until the process is told to end. `tell` gets the page's address.
 
+    Where nobody has said who may come in, an address of this machine's own is for one user without a login.
+
     Raises:
         DeniedError: there is no login, and the address is not this machine's own.
-        InvalidError: nobody has said who may come in.
+        InvalidError: nobody has said who may come in to an address that others can reach.
         UnavailableError: the port is taken.
     """
+    if settings.access.mode is None and is_local(host):
+        settings = replace(settings, access=settings.access.with_mode("none"))
+        tell(f"without a login: whoever is at this machine is {settings.owner} (--auth token asks for one)")
     Gate(settings, _no_store)  # It says at once what no worker could start with.
     if settings.access.mode == "none" and not is_local(host):
         raise DeniedError(

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import re
+import sys
+from asyncio.subprocess import PIPE, STDOUT
+from pathlib import Path
+
+import httpx2
 import pytest
 
 from clew.errors import DeniedError, InvalidError
+from clew.service.door import Gate
 from clew.service.keys import create_key
 from clew.service.serving import serve as serve_page
 from clew.settings import Settings
@@ -40,9 +49,34 @@ def test_without_a_login_nothing_is_served_to_other_machines(host: str) -> None:
         serve_page(settings, host, 0, tell=print)
 
 
-def test_nothing_is_served_where_nobody_said_who_may_come_in() -> None:
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "clew.example"])
+def test_nothing_is_served_to_other_machines_where_nobody_said_who_may_come_in(host: str) -> None:
     with pytest.raises(InvalidError, match="CLEW_AUTH"):
-        serve_page(Settings.from_env({"CLEW_URL": "memory://"}, None), "127.0.0.1", 0, tell=print)
+        serve_page(Settings.from_env({"CLEW_URL": "memory://"}, None), host, 0, tell=print)
+
+
+def test_an_application_is_not_served_where_nobody_said_who_may_come_in() -> None:
+    with pytest.raises(InvalidError, match="CLEW_AUTH"):
+        Gate(Settings.from_env({"CLEW_URL": "memory://"}, None), lambda: pytest.fail("it needs no store"))
+
+
+async def test_a_first_run_is_for_one_user_of_this_machine(tmp_path: Path) -> None:
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(("CLEW_", "REDIS_", "OPENAI_", "AOAI_"))}
+    url = f"sqlite:///{tmp_path}/clew.db"
+    words = [str(Path(sys.executable).parent / "clew"), "serve", "--port", "0", "--url", url, "--owner", "ada"]
+    started = await asyncio.create_subprocess_exec(*words, stdout=PIPE, stderr=STDOUT, env=kept, cwd=tmp_path)
+    assert started.stdout is not None
+    try:
+        said = await asyncio.wait_for(started.stdout.readuntil(b"ends it)"), 50)
+        address = re.search(rb"http://[0-9.:]+", said)
+        assert b"whoever is at this machine is ada" in said
+        assert address is not None
+        async with httpx2.AsyncClient(base_url=address[0].decode(), timeout=50) as http:
+            assert (await http.get(THREADS)).status_code == 200
+            assert "<title>" in (await http.get("/")).text
+    finally:
+        started.terminate()
+        await started.communicate()
 
 
 async def test_with_keys_alone_no_token_comes_in(serve: Serve) -> None:
