@@ -44,7 +44,7 @@ def missing() -> ModelSupply:
 
 async def test_a_question_is_answered_by_a_quotation_with_its_sources(supply: ModelSupply) -> None:
     thread = make_thread()
-    events = await collect(SearchAgent(SEARCH, supply).respond(thread, [said("How do I delete a thread?")]))
+    events = await collect(SearchAgent(SEARCH, supply).respond(thread, [said("How do I drop a thread?")]))
     assert animation(events) == ["start", "stop"]
     content = answer_of(events).content[0]
     assert content.text.startswith("From **The command line: drop**:")
@@ -53,12 +53,12 @@ async def test_a_question_is_answered_by_a_quotation_with_its_sources(supply: Mo
     assert isinstance(source, FileSource)
     assert source.filename == "docs/cli.md"
     assert all(0 < (each.index or 0) <= len(content.text) for each in content.annotations)
-    assert thread.title == "How do I delete a thread?"
+    assert thread.title == "How do I drop a thread?"
 
 
 async def test_sources_are_links_where_the_pages_have_an_address() -> None:
     agent = SearchAgent(SEARCH, missing(), docs_url="https://docs.example/")
-    content = answer_of(await collect(agent.respond(make_thread(), [said("How do I delete a thread?")]))).content[0]
+    content = answer_of(await collect(agent.respond(make_thread(), [said("How do I drop a thread?")]))).content[0]
     sources = [each.source for each in content.annotations]
     assert isinstance(sources[0], URLSource)
     assert sources[0].url == "https://docs.example/cli.md#drop"

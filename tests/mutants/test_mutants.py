@@ -31,9 +31,9 @@ def url_for(kind: str, url_of: Callable[..., str]) -> str:
     return "memory://" if kind == "memory" else url_of(kind, sweep=False)
 
 
-@pytest.mark.parametrize("kind", sorted({mutant.kind for mutant in MUTANTS.values()}))
-def test_a_sound_backend_passes(kind: str, url_of: Callable[..., str]) -> None:
-    code, said = judge("none", "Test", url_for(kind, url_of))
+def test_a_sound_backend_passes() -> None:
+    # In memory, since tests/conformance judges every other one.
+    code, said = judge("none", "Test", "memory://")
     assert code == 0, said
 
 
