@@ -69,9 +69,13 @@ class Link(asyncio.Protocol):
             self._watch = self._loop.call_at(trip.deadline, self._look)
         self._transport.write(trip.seal())
 
+    def close(self) -> None:
+        """Close the connection, and do not wait."""
+        self._transport.close()
+
     async def aclose(self) -> None:
         """Close the connection, and wait until it is."""
-        self._transport.close()
+        self.close()
         await self._closed
 
     def data_received(self, data: bytes) -> None:

@@ -157,6 +157,9 @@ class Lane:
         """Close the connections: at the end, or since the event loop is ending."""
         for task in self._tasks:
             task.cancel()
+        for link in self._links:
+            # All of them, before anything is waited for: whoever ends the loop may not wait for the second one.
+            link.close()
         for link in list(self._links):
             # A peer that does not say goodbye in time (TLS has one) is left all the same.
             with suppress(RedisError, OSError):
