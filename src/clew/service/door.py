@@ -31,7 +31,7 @@ class Gate:
                 "alone, or CLEW_AUTH=none (clew serve --auth none) for one user of this machine without a login"
             )
         self.is_local = settings.access.mode == "none"
-        self._local = Identity(settings.owner, source="local")
+        self._local = Identity(settings.owner, source="local", may_write_system=True)
         self._tokens = Tokens(settings.access)
         self._keys = Keys(store)
 

@@ -34,12 +34,14 @@ class Identity:
         teams: the teams they are in, sorted.
         source: how they proved it: `token`, `key` (an API key), or `local` (the one user of this machine).
         key: the id of the API key, None without one.
+        may_write_system: whether they may write the system's volume, which everybody may read.
     """
 
     user: str
     teams: tuple[str, ...] = ()
     source: Literal["token", "key", "local"] = "token"
     key: str | None = None
+    may_write_system: bool = False
 
     @property
     def owner(self) -> str:
