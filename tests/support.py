@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import os
 from collections.abc import Awaitable, Callable
+from typing import NoReturn
+
+import pytest
 
 from clew.ids import new_id
 from clew.records import Partition
@@ -22,6 +26,13 @@ async def wait_until(predicate: Callable[[], object | Awaitable[object]], timeou
             return
         assert loop.time() < end, f"waited {timeout} seconds in vain for {getattr(predicate, '__name__', predicate)}"
         await asyncio.sleep(0.01)
+
+
+def do_without(error: Exception, optional: bool = False) -> NoReturn:
+    """Skip the test for a program that this machine lacks; in CI, where every program must be, fail it unless it is optional."""
+    if os.environ.get("CI") and not optional:
+        pytest.fail(str(error))
+    pytest.skip(str(error))
 
 
 def fresh_partition(owner: str = "owner") -> Partition:

@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -224,16 +224,6 @@ async def test_two_versions_of_one_size_and_one_moment_have_two_etags(root: Path
 
 
 # -- what cannot be written ---------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of four megabytes, where this user may mount one."""
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "clew", str(tmp_path)]
-    if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("this user may not mount a small file system")
-    yield tmp_path
-    subprocess.run(["umount", "--lazy", tmp_path], check=True)
 
 
 async def test_a_full_disk_refuses_keeps_what_was_there_and_goes_on_when_there_is_room(small_disk: Path) -> None:

@@ -110,10 +110,10 @@ def test_settings_are_frozen_and_show_no_url() -> None:
 @pytest.mark.parametrize(
     ("home", "environ", "folder"),
     [
-        ("linux", {"HOME": "/home/ada"}, "/home/ada/.local/share/clew"),
-        ("linux", {"HOME": "/home/ada", "XDG_DATA_HOME": "/x"}, "/x/clew"),
-        ("linux", {"HOME": "/home/ada", "XDG_DATA_HOME": "relative"}, "/home/ada/.local/share/clew"),
-        ("darwin", {"HOME": "/Users/ada"}, "/Users/ada/Library/Application Support/clew"),
+        ("linux", {"HOME": "/u/ada"}, "/u/ada/.local/share/clew"),
+        ("linux", {"HOME": "/u/ada", "XDG_DATA_HOME": "/x"}, "/x/clew"),
+        ("linux", {"HOME": "/u/ada", "XDG_DATA_HOME": "relative"}, "/u/ada/.local/share/clew"),
+        ("darwin", {"HOME": "/u/ada"}, "/u/ada/Library/Application Support/clew"),
         ("win32", {"HOME": "/u", "LOCALAPPDATA": "/u/local"}, "/u/local/clew"),
     ],
 )
@@ -136,7 +136,7 @@ def test_the_default_file_stands_where_the_platform_keeps_data(
             "redis+sentinel://***@a,b/m?sentinel_password=***&db=1",
         ),
         ("unix:///run/redis.sock?db=1", "unix:///run/redis.sock?db=1"),
-        ("sqlite:////home/a@b/clew.db", "sqlite:////home/a@b/clew.db"),
+        ("sqlite:////u/a@b/clew.db", "sqlite:////u/a@b/clew.db"),
         ("memory://", "memory://"),
         ("not a url", "not a url"),
         ("redis:secret@h", "redis:***@h"),

@@ -182,7 +182,7 @@ class Chat:
         except ModelError as error:
             err().print(Text(f"\n{clean(str(error))}. Your message was not stored: send it again.", style="red"))
         finally:
-            with suppress(NotImplementedError):
+            with suppress(NotImplementedError):  # as above
                 loop.remove_signal_handler(signal.SIGINT)
         if self._conversation.unsaved:
             await self._retry()

@@ -210,7 +210,7 @@ async def durable_marks(durable: DurableServer[Context], thread: str) -> list[st
 async def test_a_server_on_another_store_is_refused(server: Server) -> None:
     class Other(ChatKitServer[Context]):
         def respond(self, thread: object, input_user_message: object, context: object) -> AsyncIterator[ThreadStreamEvent]:
-            raise NotImplementedError
+            raise AssertionError("nobody asks it")
 
     with pytest.raises(InvalidError):
         DurableServer(Other(object()))  # type: ignore[arg-type]

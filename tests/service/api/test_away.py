@@ -7,7 +7,7 @@ import pytest
 import servers
 from servers import MissingBinaryError, Server
 
-from ...support import wait_until, with_options
+from ...support import do_without, wait_until, with_options
 from .conftest import THREADS, Serve, make_thread, problem
 
 
@@ -16,7 +16,7 @@ async def test_while_redis_is_away_the_truth_is_told_and_then_all_goes_on(serve:
     try:
         binary = servers.find("valkey-9.1")
     except MissingBinaryError as error:
-        pytest.skip(str(error))
+        do_without(error)
     with Server(binary, durable=True) as server:
         api = await serve(with_options(server.url, timeout=2))
         mine = await make_thread(api.ada, items=[{"id": "a", "data": 1}])
