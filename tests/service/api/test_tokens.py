@@ -16,38 +16,41 @@ from ...support import wait_until
 from .conftest import THREADS, Api, Serve, make_thread, problem
 from .signing import ISSUER, SECRET, KeyServer, Signer, bearer, claims_of, segment, sign
 
-NOW = int(time.time())
-NONE = f"{segment({'alg': 'none', 'typ': 'JWT'})}.{segment(claims_of('ada'))}."
-REFUSED = {
-    "expired": sign("ada", exp=NOW - 120),
-    "not valid yet": sign("ada", nbf=NOW + 300),
-    "issued in the future": sign("ada", iat=NOW + 300),
-    "for another audience": sign("ada", aud="anon"),
-    "for no audience": sign("ada", aud=None),
-    "of another issuer": sign("ada", iss="https://eve.example"),
-    "without an end": sign("ada", exp=None),
-    "without a subject": sign("ada", sub=None),
-    "with an empty subject": sign("ada", sub=""),
-    "with a subject that is none": sign("ada", sub="x" * 257),
-    "with a subject of the service's own": sign("clew:keys"),
-    "with an end that is none": sign("ada", exp="soon"),
-    "signed with another secret": sign("ada", secret="another secret, which is just as long as it has to be"),
-    "signed in another way": jwt.encode(claims_of("ada"), SECRET * 2, "HS512"),
-    "not signed": NONE,
-    "not signed, in capitals": NONE.replace(segment({"alg": "none", "typ": "JWT"}), segment({"alg": "NONE"})),
-    "without its signature": sign("ada").rpartition(".")[0] + ".",
-    "with teams that are no list": sign("ada", teams="staff"),
-    "with teams of the service's own": sign("ada", teams=["clew:keys"]),
-    "too long": sign("ada", note="x" * 9000),
-    "no token": "nonsense",
-    "deeply nested": f"{segment(b'[' * 3000)}.{segment({})}.x",
-    "a header that is no object": f"{segment([1])}.{segment({})}.x",
-    "a key's id that is no text": f"{segment({'alg': 'HS256', 'kid': {}})}.{segment(claims_of('ada'))}.x",
-}
+
+def refused_tokens() -> dict[str, str]:
+    """Return tokens that do not hold, by what is wrong with them, as of now."""
+    now = int(time.time())
+    none = f"{segment({'alg': 'none', 'typ': 'JWT'})}.{segment(claims_of('ada'))}."
+    return {
+        "expired": sign("ada", exp=now - 120),
+        "not valid yet": sign("ada", nbf=now + 300),
+        "issued in the future": sign("ada", iat=now + 300),
+        "for another audience": sign("ada", aud="anon"),
+        "for no audience": sign("ada", aud=None),
+        "of another issuer": sign("ada", iss="https://eve.example"),
+        "without an end": sign("ada", exp=None),
+        "without a subject": sign("ada", sub=None),
+        "with an empty subject": sign("ada", sub=""),
+        "with a subject that is none": sign("ada", sub="x" * 257),
+        "with a subject of the service's own": sign("clew:keys"),
+        "with an end that is none": sign("ada", exp="soon"),
+        "signed with another secret": sign("ada", secret="another secret, which is just as long as it has to be"),
+        "signed in another way": jwt.encode(claims_of("ada"), SECRET * 2, "HS512"),
+        "not signed": none,
+        "not signed, in capitals": none.replace(segment({"alg": "none", "typ": "JWT"}), segment({"alg": "NONE"})),
+        "without its signature": sign("ada").rpartition(".")[0] + ".",
+        "with teams that are no list": sign("ada", teams="staff"),
+        "with teams of the service's own": sign("ada", teams=["clew:keys"]),
+        "too long": sign("ada", note="x" * 9000),
+        "no token": "nonsense",
+        "deeply nested": f"{segment(b'[' * 3000)}.{segment({})}.x",
+        "a header that is no object": f"{segment([1])}.{segment({})}.x",
+        "a key's id that is no text": f"{segment({'alg': 'HS256', 'kid': {}})}.{segment(claims_of('ada'))}.x",
+    }
 
 
 async def test_a_token_that_does_not_hold_is_refused(lone: Api) -> None:
-    for why, token in REFUSED.items():
+    for why, token in refused_tokens().items():
         reply = await lone.nobody.get(THREADS, headers=bearer(token))
         assert (why, reply.status_code, problem(reply)) == (why, 401, "unauthorized")
         assert reply.headers["www-authenticate"].startswith("Bearer")
@@ -103,7 +106,7 @@ async def test_a_token_signed_with_a_key_of_the_jwks_comes_in(serve: Serve, key_
     assert key_server.asked == 1
     stranger = Signer("one", algorithm)
     assert (await api.nobody.get(THREADS, headers=bearer(stranger.sign("ada")))).status_code == 401
-    assert (await api.nobody.get(THREADS, headers=bearer(signer.sign("ada", exp=NOW - 100)))).status_code == 401
+    assert (await api.nobody.get(THREADS, headers=bearer(signer.sign("ada", exp=int(time.time()) - 100)))).status_code == 401
 
 
 async def test_a_public_key_is_no_secret(serve: Serve, key_server: KeyServer) -> None:
