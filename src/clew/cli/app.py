@@ -14,10 +14,11 @@ from ..errors import InvalidError
 from ..model import Ref
 from ..settings import mask_url
 from ..store import connect
+from ..texts import item_text
 from . import keys
 from .exits import FAILED, MEANINGS
 from .running import open_file, run, settings_of
-from .screen import age, clean, item_json, item_text, note, out, progress, say, table, write_json
+from .screen import age, clean, item_json, note, out, progress, say, table, write_json
 
 app = typer.Typer(
     name="clew",

@@ -16,9 +16,10 @@ from ..ids import new_thread_id
 from ..model import Item, Ref
 from ..settings import mask_url
 from ..store import Store, connect
+from ..texts import item_text
 from .asking import ask
 from .conversation import Conversation, ModelError
-from .screen import age, clean, err, item_json, item_text, note, out, say, table, write_json
+from .screen import age, clean, err, item_json, note, out, say, table, write_json
 
 MENU = """
  1  send a message

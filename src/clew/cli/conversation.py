@@ -13,7 +13,7 @@ from ..errors import ClewError, GoneError, MissingExtraError, NotFoundError, Una
 from ..limits import MAX_PAGE
 from ..model import Item, Ref
 from ..store import Store
-from .screen import item_text
+from ..texts import item_text
 
 ASSISTANT = "assistant"
 
