@@ -29,6 +29,7 @@ def create(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
     user: Annotated[str, typer.Option("--user", help="Whom it speaks for: their threads are its.")],
     team: Annotated[list[str] | None, typer.Option("--team", help="A team it is in; may be given several times.")] = None,
+    system: Annotated[bool, typer.Option("--system", help="It may write the system's volume, which everybody reads.")] = False,
     ttl: Annotated[float | None, typer.Option("--ttl", help="Seconds until it expires; never otherwise.")] = None,
     url: Url = None,
     as_json: AsJson = False,
@@ -40,9 +41,10 @@ def create(
 
     async def work() -> None:
         async with connect(settings.url) as store:
-            made, key = await create_key(store, name, user, teams=team or (), ttl=ttl)
+            made, key = await create_key(store, name, user, teams=team or (), system=system, ttl=ttl)
         if as_json:
-            write_json({"id": made.id, "name": made.name, "user": made.user, "teams": list(made.teams), "key": key})
+            known = {"id": made.id, "name": made.name, "user": made.user, "teams": list(made.teams), "system": made.is_system}
+            write_json({**known, "key": key})
             return
         out().print(key, markup=False, highlight=False, soft_wrap=True)
         note(f"this is shown once; clew keys revoke {made.id} takes it back")
@@ -67,6 +69,7 @@ def list_(url: Url = None, as_json: AsJson = False) -> None:
                     "name": each.name,
                     "user": each.user,
                     "teams": list(each.teams),
+                    "system": each.is_system,
                     "created_at": each.created_at.isoformat(),
                     "expires_at": None if each.expires_at is None else each.expires_at.isoformat(),
                 }
@@ -82,12 +85,13 @@ def list_(url: Url = None, as_json: AsJson = False) -> None:
                 each.name,
                 each.user,
                 " ".join(each.teams),
+                "writes" if each.is_system else "",
                 age(each.created_at),
                 "never" if each.expires_at is None else each.expires_at.isoformat(timespec="minutes"),
             )
             for each in keys
         ]
-        table(("key", "name", "user", "teams", "made", "expires"), rows_of)
+        table(("key", "name", "user", "teams", "system", "made", "expires"), rows_of)
 
     run(work())
 

@@ -19,6 +19,7 @@ from typing import Final
 from .. import Page, Ref, Store, Thread
 from ..errors import InvalidError, NotFoundError, UnavailableError, UnreadableError
 from ..limits import check_id
+from ..model import JSON
 from .identity import RESERVED, Identity, UnauthorizedError, check_name, check_teams
 
 OWNER: Final = f"{RESERVED}keys"
@@ -40,6 +41,7 @@ class ApiKey:
         id: to name it by, as in `clew keys revoke`.
         name: what it is for.
         user, teams: who it speaks for.
+        is_system: whether it may write the system's volume.
         created_at, expires_at: by the store's clock; None where it does not expire.
     """
 
@@ -49,10 +51,11 @@ class ApiKey:
     teams: tuple[str, ...]
     created_at: datetime
     expires_at: datetime | None
+    is_system: bool = False
 
 
 async def create_key(
-    store: Store, name: str, user: str, *, teams: Sequence[str] = (), ttl: float | None = None
+    store: Store, name: str, user: str, *, teams: Sequence[str] = (), system: bool = False, ttl: float | None = None
 ) -> tuple[ApiKey, str]:
     """Make a key, and return what is known of it and the key itself, which nobody can read again.
 
@@ -60,6 +63,7 @@ async def create_key(
         name: what it is for; for people.
         user: whom it speaks for: their threads are its.
         teams: the teams it is in.
+        system: whether it may write the system's volume.
         ttl: seconds until it expires; None: it does not.
 
     Raises:
@@ -67,7 +71,9 @@ async def create_key(
         UnavailableError, FullError: it could not be written; there is no key then.
     """
     check_id(name, "the key's name", most=256)
-    record = {"user": check_name(user, "the user"), "teams": list(check_teams(teams, "the teams"))}
+    record: dict[str, JSON] = {"user": check_name(user, "the user"), "teams": list(check_teams(teams, "the teams"))}
+    if system:
+        record["system"] = True
     id, secret = secrets.token_hex(_ID_BYTES), secrets.token_urlsafe(32)
     made = await store.threads.create(
         OWNER, id=id, title=name, metadata={**record, "digest": _digest(secret)}, ttl=ttl, sliding=False
@@ -136,7 +142,7 @@ class Keys:
             raise UnauthorizedError("the API key is not known, or not any more") from error
         if not hmac.compare_digest(digest, _digest(secret)):
             raise UnauthorizedError("the API key is not known, or not any more")
-        return Identity(key.user, key.teams, "key", key.id)
+        return Identity(key.user, key.teams, "key", key.id, key.is_system)
 
 
 def _digest(secret: str) -> str:
@@ -149,6 +155,9 @@ def _read(thread: Thread) -> tuple[ApiKey, str]:
         user = check_name(thread.metadata.get("user"), "the user")
         teams = check_teams(thread.metadata.get("teams"), "the teams")
         digest = check_name(thread.metadata.get("digest"), "the digest")
+        system = thread.metadata.get("system", False)
+        if not isinstance(system, bool):
+            raise InvalidError("system must be true or false")
     except InvalidError as error:
         raise UnreadableError(f"the record of the API key {thread.id!r} cannot be read: {error}") from error
-    return ApiKey(thread.id, thread.title or "", user, teams, thread.created_at, thread.expires_at), digest
+    return ApiKey(thread.id, thread.title or "", user, teams, thread.created_at, thread.expires_at, system), digest
