@@ -28,6 +28,7 @@ OF_SERVICE: Final = (
     "CLEW_JWT_LEEWAY",
     "CLEW_JWT_TEAMS",
     "CLEW_MAX_BODY",
+    "CLEW_MAX_FILE",
     "CLEW_RATE",
     "CLEW_CONCURRENCY",
 )
@@ -63,6 +64,7 @@ class Access:
         leeway: seconds by which the clocks may differ.
         teams: where the list of teams stands in a token's claims.
         max_body: bytes of a request's body, but for uploads, which have limits of their own.
+        max_file: bytes of one file that is put into a volume.
         rate: requests a second that one caller may send to one worker, in the long run; 0: any number.
         concurrency: requests that one worker works on at once; more are told to come again.
     """
@@ -75,6 +77,7 @@ class Access:
     leeway: float = 30.0
     teams: tuple[str, ...] = ("app_metadata", "teams")
     max_body: int = 16 * 1024 * 1024
+    max_file: int = 64 * 1024 * 1024
     rate: float = 1000.0
     concurrency: int = 500
 
@@ -100,6 +103,7 @@ class Access:
             leeway=_number(found, "CLEW_JWT_LEEWAY", 30, 0, 600),
             teams=teams,
             max_body=int(_number(found, "CLEW_MAX_BODY", 16 * 1024 * 1024, 1024, 1 << 30)),
+            max_file=int(_number(found, "CLEW_MAX_FILE", 64 * 1024 * 1024, 1024, 1 << 36)),
             rate=_number(found, "CLEW_RATE", 1000, 0, 1_000_000),
             concurrency=int(_number(found, "CLEW_CONCURRENCY", 500, 1, 100_000)),
         )

@@ -1,7 +1,7 @@
 """How much one worker takes: bytes of a body and the time it may come in, requests at once, and requests a second of each caller.
 
 Whoever is refused is told when to come again. A stream of events takes no place of a request while it only waits; streams are
-counted by themselves. The bytes of files have limits of their own.
+counted by themselves. Files may be longer than other bodies.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ BODY_S: Final = 30.0
 """The longest silence within a body."""
 MOST_STREAMS: Final = 4
 """Streams that may be open, for each request that is worked on at once."""
-OF_FILES: Final = ("/api/v1/attachments/", "/api/files/")
+OF_ATTACHMENTS: Final = "/api/v1/attachments/"
+OF_FILES: Final = "/api/files/"
 UNCOUNTED: Final = frozenset({"/healthz", "/readyz"})
 
 
@@ -57,6 +58,7 @@ class Limits:
 
     def __init__(self, access: Access) -> None:
         self.max_body = access.max_body
+        self.max_file = access.max_file
         self._most = access.concurrency
         self._working = 0
         self._streaming = 0
@@ -66,6 +68,12 @@ class Limits:
     def working(self) -> int:
         """How many requests are worked on."""
         return self._working
+
+    def most_of(self, path: str) -> int | None:
+        """Return how many bytes the body of a request to this path may have; None where whoever takes it counts them."""
+        if path.startswith(OF_ATTACHMENTS):
+            return None
+        return self.max_file if path.startswith(OF_FILES) else self.max_body
 
     def enter(self, identity: Identity | None) -> Place:
         """Return a place to work in; RateError or BusyError where there is none."""
@@ -112,7 +120,7 @@ class Limiting:
             await self._app(scope, receive, send)
             return
         limits: Limits = scope["app"].state.limits
-        most = None if scope["path"].startswith(OF_FILES) else limits.max_body
+        most = limits.most_of(scope["path"])
         try:
             if most is not None and _length_of(scope) > most:
                 raise TooLongError(f"the body is too long: at most {most:,} bytes are taken")
