@@ -20,12 +20,14 @@ from .errors import (
     MissingExtraError,
     NotFoundError,
     NotReplicatedError,
+    ReusedTokenError,
     UnavailableError,
     UnknownCursorError,
     UnreadableError,
     UnsupportedError,
 )
 from .model import Appended, Item, NewItem, Page, Ref, Resolved, Thread, ThreadKey, Value
+from .records import Once
 from .runs import EventId, Retention, Run, RunEvent
 from .store import Producer, Store, connect, safe_cut
 
@@ -46,11 +48,13 @@ __all__ = [
     "NewItem",
     "NotFoundError",
     "NotReplicatedError",
+    "Once",
     "Page",
     "Producer",
     "Ref",
     "Resolved",
     "Retention",
+    "ReusedTokenError",
     "Run",
     "RunEvent",
     "Store",

@@ -15,7 +15,7 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from .limits import TOMBSTONE_MS
-from .records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
+from .records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Once, Page, Partition, Snapshot
 from .runs import EventId, EventPage, Retention, Run, RunEvent
 
 __all__ = ["Backend", "Cataloguing", "Collecting", "Describing", "Expiry", "Leasing", "Listing", "Pinging", "Running", "Values"]
@@ -31,7 +31,7 @@ class Backend(Protocol):
         changes: Sequence[Change],
         *,
         expect: int | None = None,
-        once: str | None = None,
+        once: str | Once | None = None,
         listed: bool = False,
     ) -> Commit:
         """Apply every change, or none, and add one to the partition's revision.
@@ -41,6 +41,7 @@ class Backend(Protocol):
             expect: the revision it must be at: 0 for "must not exist", PRESENT for "must exist" (NotFoundError
                 where it does not). ConflictError where it is at another.
             once: a token; a call with a token that the partition remembers writes nothing and returns the first result.
+                With a digest beside it (`Once`), which is remembered too: ReusedTokenError where the digests differ.
             listed: whether to note this write in the owner's listing.
         """
         ...
@@ -84,10 +85,13 @@ class Backend(Protocol):
         """Return the partition's revision, 0 where it does not exist."""
         ...
 
-    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None) -> bool:
+    async def drop(
+        self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None, expect: int | None = None
+    ) -> bool:
         """Delete the partition, all that is in it, and its line in the listing; tell whether it was there.
 
-        Where it has the document `unless`, nothing is deleted, and ConflictError is raised.
+        Where it has the document `unless`, or is there at another revision than `expect`, nothing is deleted, and ConflictError
+        is raised.
 
         For `tombstone_ms` (0 for none) every other verb raises GoneError, so that a late write cannot bring it back.
         """

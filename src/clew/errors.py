@@ -2,6 +2,7 @@
 
     ClewError
     ├── InvalidError            the call is wrong: mend it, trying again will not help (also a ValueError)
+    │   └── ReusedTokenError    this `once` token was used for another call before
     ├── NotFoundError           there is no such thing, for this owner (also a LookupError)
     │   ├── GoneError           it was there and has been deleted
     │   └── UnknownCursorError  the page's starting point is not known (any more)
@@ -29,6 +30,10 @@ class ClewError(Exception):
 
 class InvalidError(ClewError, ValueError):
     """The call is wrong: a bad id, limit, size, URL or combination. The message says what to do."""
+
+
+class ReusedTokenError(InvalidError):
+    """The `once` token is another call's, which was done: nothing was written now. Give each call a token of its own."""
 
 
 class NotFoundError(ClewError, LookupError):

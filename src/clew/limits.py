@@ -9,11 +9,13 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from .errors import InvalidError
-from .records import PRESENT, Append, Change, Partition, PutDocument, Remove, Replace, Truncate
+from .errors import InvalidError, ReusedTokenError
+from .records import PRESENT, Append, Change, Once, Partition, PutDocument, Remove, Replace, Truncate
 
 MAX_ID_BYTES: Final = 512
 """Bytes of UTF-8 in an owner, a name, a log, a document key, an entry id, a holder or a `once` token."""
+MAX_DIGEST_BYTES: Final = 16
+"""Bytes of the digest beside a `once` token."""
 MAX_DATA_BYTES: Final = 8 * 1024 * 1024
 """Bytes of one entry, document or value."""
 MAX_CHANGES: Final = 5_000
@@ -150,6 +152,29 @@ def check_expect(expect: int | None) -> None:
     """Raise InvalidError unless it is None, a revision, 0 for "must not exist", or PRESENT."""
     if expect is not None and (isinstance(expect, bool) or not isinstance(expect, int) or expect < PRESENT):
         raise InvalidError(f"expect must be a revision, 0 for none, or PRESENT, not {expect!r}")
+
+
+def check_revision(expect: int | None) -> None:
+    """Raise InvalidError unless it is None or the revision of a partition that exists."""
+    if expect is not None and (isinstance(expect, bool) or not isinstance(expect, int) or expect < 1):
+        raise InvalidError(f"expect must be a revision of at least 1, not {expect!r}")
+
+
+def check_once(once: str | Once | None) -> tuple[str | None, bytes]:
+    """Return the token, None for none, and its digest, empty for none; InvalidError where one of them cannot be used."""
+    if once is None:
+        return None, b""
+    if isinstance(once, str):
+        return check_id(once, "the once token"), b""
+    if not isinstance(once, Once) or not isinstance(once.digest, bytes) or not 1 <= len(once.digest) <= MAX_DIGEST_BYTES:
+        raise InvalidError(f"once must be a token, or clew.Once(token, digest) with 1 to {MAX_DIGEST_BYTES} bytes of digest")
+    return check_id(once.token, "the once token"), once.digest
+
+
+def check_same_use(kept: bytes, digest: bytes) -> None:
+    """Raise ReusedTokenError where a known token was used with another digest; one of both without a digest tells nothing."""
+    if kept and digest and kept != digest:
+        raise ReusedTokenError("this once token was used for another call before: give each call a token of its own")
 
 
 def check_appends(changes: Sequence[Append]) -> None:

@@ -127,10 +127,14 @@ class Replace(msgspec.Struct, frozen=True):
 
 
 class Remove(msgspec.Struct, frozen=True):
-    """Remove the entry with this id; its position stays empty, and stays a valid cursor. Outcome: its position, or 0."""
+    """Remove the entry with this id; its position stays empty, and stays a valid cursor. Outcome: its position, or 0.
+
+    `when`, if given, is the entry as it was read: ConflictError where the stored one differs.
+    """
 
     log: str
     id: str
+    when: Entry | None = None
 
 
 class Truncate(msgspec.Struct, frozen=True):
@@ -151,6 +155,18 @@ Change: TypeAlias = PutDocument | Append | Replace | Remove | Truncate | Trim
 
 PRESENT: Final = -1
 """As `expect`: the partition must exist, at whatever revision. 0 is "must not exist"."""
+
+
+class Once(NamedTuple):
+    """A `once` token, and a digest of what it is used for, so that another use of the same token is told from a repeated call.
+
+    Attributes:
+        token: as a token without a digest.
+        digest: from 1 to `limits.MAX_DIGEST_BYTES` bytes, kept as long as the token is; 6 are enough to notice a mistake.
+    """
+
+    token: str
+    digest: bytes
 
 
 class Commit(msgspec.Struct, frozen=True):

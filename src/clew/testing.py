@@ -15,7 +15,7 @@ from .backend import Backend, Cataloguing, Collecting, Expiry, Leasing, Listing,
 from .backends.sqlite import SqliteBackend
 from .backends.sqlite.address import parse_address
 from .limits import TOMBSTONE_MS
-from .records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
+from .records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Once, Page, Partition, Snapshot
 from .runs import EventId, EventPage, Run, RunEvent
 from .store import Store
 
@@ -105,7 +105,7 @@ class Recorder:
         changes: Sequence[Change],
         *,
         expect: int | None = None,
-        once: str | None = None,
+        once: str | Once | None = None,
         listed: bool = False,
     ) -> Commit:
         """See Backend.commit."""
@@ -127,9 +127,11 @@ class Recorder:
         """See Backend.revision."""
         return await self._note("revision", partition).revision(partition)
 
-    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None) -> bool:
+    async def drop(
+        self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None, expect: int | None = None
+    ) -> bool:
         """See Backend.drop."""
-        return await self._note("drop", partition).drop(partition, tombstone_ms=tombstone_ms, unless=unless)
+        return await self._note("drop", partition).drop(partition, tombstone_ms=tombstone_ms, unless=unless, expect=expect)
 
     async def aclose(self) -> None:
         """See Backend.aclose."""

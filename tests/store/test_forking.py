@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import clew
-from clew.records import Change, Commit, Page, Partition
+from clew.records import Change, Commit, Once, Page, Partition
 from clew.store import forking
 from clew.testing import FixedClock, Recorder
 
@@ -128,7 +128,7 @@ class Dying(Recorder):
         changes: Sequence[Change],
         *,
         expect: int | None = None,
-        once: str | None = None,
+        once: str | Once | None = None,
         listed: bool = False,
     ) -> Commit:
         """See Backend.commit."""

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import strategies as st
 
 import clew
-from clew.records import Commit, Page
+from clew.records import Commit, Once, Page
 from clew.testing import Recorder
 
 from . import sequences
@@ -106,7 +106,7 @@ class ExpectIsIgnored(Recorder):
 class TokensAreForgotten(Recorder):
     """A call that is repeated with its token writes again."""
 
-    async def commit(self, *arguments: Any, once: str | None = None, **named: Any) -> Commit:
+    async def commit(self, *arguments: Any, once: str | Once | None = None, **named: Any) -> Commit:
         return await super().commit(*arguments, **named)
 
 

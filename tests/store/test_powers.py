@@ -10,7 +10,7 @@ import pytest
 import clew
 from clew.backend import Backend, Expiry, Leasing, Listing, Values
 from clew.limits import TOMBSTONE_MS
-from clew.records import Change, Commit, Entry, Page, Partition, Snapshot
+from clew.records import Change, Commit, Entry, Once, Page, Partition, Snapshot
 from clew.store import forking
 
 
@@ -26,7 +26,7 @@ class Bare:
         changes: Sequence[Change],
         *,
         expect: int | None = None,
-        once: str | None = None,
+        once: str | Once | None = None,
         listed: bool = False,
     ) -> Commit:
         """See Backend.commit."""
@@ -48,9 +48,11 @@ class Bare:
         """See Backend.revision."""
         return await self._inner.revision(partition)
 
-    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None) -> bool:
+    async def drop(
+        self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None, expect: int | None = None
+    ) -> bool:
         """See Backend.drop."""
-        return await self._inner.drop(partition, tombstone_ms=tombstone_ms, unless=unless)
+        return await self._inner.drop(partition, tombstone_ms=tombstone_ms, unless=unless, expect=expect)
 
     async def aclose(self) -> None:
         """See Backend.aclose."""

@@ -25,6 +25,23 @@ class Dropping(Suite):
         with pytest.raises(GoneError):
             await backend.revision(partition)
 
+    async def test_a_drop_that_expects_a_revision_leaves_another_one(self, backend: Backend, partition: Partition) -> None:
+        assert await backend.drop(partition, expect=1) is False
+        for id in "ab":
+            await backend.commit(partition, [*add(id), PutDocument("x", b"1")], listed=True)
+        for expect in (1, 3):
+            with pytest.raises(ConflictError) as refused:
+                await backend.drop(partition, expect=expect)
+            assert refused.value.actual == 2
+        assert await read_ids(backend, partition) == ["a", "b"]
+        for wrong in (0, -1, True, "2"):
+            with pytest.raises(InvalidError):
+                await backend.drop(partition, expect=wrong)  # type: ignore[arg-type]
+        assert await backend.drop(partition, tombstone_ms=TOMBSTONE_MS, expect=2) is True
+        assert await backend.drop(partition, tombstone_ms=TOMBSTONE_MS, expect=1) is False
+        with pytest.raises(GoneError):
+            await backend.revision(partition)
+
     async def test_what_was_never_there_leaves_no_tombstone(self, backend: Backend, partition: Partition) -> None:
         await backend.drop(partition, tombstone_ms=TOMBSTONE_MS)
         assert await backend.revision(partition) == 0

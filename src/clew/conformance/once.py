@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from ..backend import Backend
-from ..errors import ConflictError, InvalidError, NotFoundError
-from ..limits import ONCE_REMEMBERED
+from ..errors import ConflictError, InvalidError, NotFoundError, ReusedTokenError
+from ..limits import MAX_DIGEST_BYTES, ONCE_REMEMBERED
 from ..records import PRESENT, Change, Partition, PutDocument, Replace, Truncate
+from ..records import Once as Token
 from .support import LOG, Fresh, Suite, add, entry, read_ids
 
 
@@ -35,6 +36,23 @@ class Once(Suite):
         assert await backend.revision(partition) == 3
         assert await read_ids(backend, partition) == ["a", "b", "c"]
         assert (await backend.fetch(partition)).documents == {"x": b"1"}
+
+    async def test_another_use_of_a_token_is_told_where_both_have_a_digest(self, backend: Backend, partition: Partition) -> None:
+        first = await backend.commit(partition, [*add("a"), PutDocument("x", b"1")], once=Token("token", b"\x00 #1\xff"))
+        again = await backend.commit(partition, [*add("a"), PutDocument("x", b"1")], once=Token("token", b"\x00 #1\xff"))
+        assert (again.outcomes, again.committed_ms, again.replayed) == ((1, 0), first.committed_ms, True)
+        with pytest.raises(ReusedTokenError):
+            await backend.commit(partition, add("b"), once=Token("token", b"\x00 #2\xff"))
+        with pytest.raises(ReusedTokenError):
+            await backend.commit(partition, add("b"), expect=0, once=Token("token", b"\x00 #1"))
+        assert (await backend.commit(partition, add("b"), once="token")).replayed
+        assert not (await backend.commit(partition, [], once=Token("longest", b"x" * MAX_DIGEST_BYTES))).replayed
+        await backend.commit(partition, [], once="plain")
+        assert (await backend.commit(partition, add("b"), once=Token("plain", b"1"))).outcomes == ()
+        assert (await backend.revision(partition), await read_ids(backend, partition)) == (3, ["a"])
+        for wrong in (Token("", b"1"), Token("token", b""), Token("token", b"x" * (MAX_DIGEST_BYTES + 1))):
+            with pytest.raises(InvalidError):
+                await backend.commit(partition, add("b"), once=wrong)
 
     async def test_a_first_result_without_outcomes_is_returned(self, backend: Backend, partition: Partition) -> None:
         first = await backend.commit(partition, [], once="token")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from ..backend import Backend
-from ..errors import UnknownCursorError
-from ..records import Change, Partition, Remove, Trim, Truncate
-from .support import LOG, Suite, add, ids, numbered, positions, read_ids
+from ..errors import ConflictError, UnknownCursorError
+from ..records import Change, Partition, Remove, Replace, Trim, Truncate
+from .support import LOG, Suite, add, entry, ids, numbered, positions, read_ids
 
 
 class Removing(Suite):
@@ -26,6 +26,18 @@ class Removing(Suite):
         assert (await backend.commit(partition, [Remove(LOG, "a")])).outcomes == (1,)
         done = await backend.commit(partition, [Remove(LOG, "a"), Remove("other", "a")])
         assert (done.revision, done.outcomes) == (4, (0, 0))
+
+    async def test_an_entry_is_removed_only_as_it_was_read(self, backend: Backend, partition: Partition) -> None:
+        await backend.commit(partition, numbered(3))
+        first, second, _ = (await backend.read(partition, LOG)).entries
+        await backend.commit(partition, [Replace(LOG, entry("i1", b"other"))])
+        with pytest.raises(ConflictError):
+            await backend.commit(partition, [Remove(LOG, "i2", second), Remove(LOG, "i1", first)])
+        assert await read_ids(backend, partition) == ["i1", "i2", "i3"]
+        assert (await backend.commit(partition, [Remove(LOG, "i2", second)])).outcomes == (2,)
+        # What is not there is not removed, and has not changed either.
+        assert (await backend.commit(partition, [Remove(LOG, "i2", second)])).outcomes == (0,)
+        assert await read_ids(backend, partition) == ["i1", "i3"]
 
     async def test_a_removed_id_stays_a_cursor(self, backend: Backend, partition: Partition) -> None:
         await backend.commit(partition, numbered(5))

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ..backend import Backend
-from ..errors import ConflictError, GoneError, InvalidError, NotFoundError
+from ..errors import ConflictError, GoneError, InvalidError, NotFoundError, ReusedTokenError
 from ..model import JSON, Appended, NewItem
-from ..records import PRESENT, Change, Commit, Partition, Trim
+from ..records import PRESENT, Change, Commit, Once, Partition, Trim
 from .checks import LOG, check_expect, conflict_of, no_thread
 from .entries import make_appends
 from .finding import MAX_POSITION
@@ -19,7 +19,12 @@ ATTEMPTS: Final = 20
 
 
 async def commit(
-    backend: Backend, partition: Partition, changes: Sequence[Change], *, once: str | None = None, expect: int | None = None
+    backend: Backend,
+    partition: Partition,
+    changes: Sequence[Change],
+    *,
+    once: str | Once | None = None,
+    expect: int | None = None,
 ) -> Commit:
     """Commit to a thread that must be there, and note the write in its owner's listing.
 
@@ -38,7 +43,7 @@ async def append(
     partition: Partition,
     items: NewItem | Sequence[NewItem],
     *,
-    once: str | None,
+    once: str | Once | None,
     expect: int | None,
     create: bool,
     title: str | None,
@@ -58,7 +63,7 @@ async def append(
         if expect == 0:
             raise InvalidError("expect=0 means a thread that is not there yet: pass create=True as well")
     cut = [] if trim_before is None else [Trim(LOG, _check_position(trim_before))]
-    ids, appends = make_appends(items, partition, once)
+    ids, appends = make_appends(items, partition, once.token if isinstance(once, Once) else once)
     # The cut comes first, so that what is appended here is never cut off.
     together: Sequence[Change] = [*cut, *appends] if cut else appends
     if create:
@@ -75,7 +80,7 @@ async def _append_or_create(
     partition: Partition,
     changes: Sequence[Change],
     header: Sequence[Change],
-    once: str | None,
+    once: str | Once | None,
     expect: int | None,
 ) -> Commit:
     """Append where the thread is, which is the common case and one call; make it where it is not.
@@ -115,7 +120,7 @@ def _describe(ids: Sequence[str], done: Commit, skip: int) -> Appended:
     outcomes = done.outcomes[skip : skip + len(ids)] if skip else done.outcomes[: len(ids)]
     # An item's outcome is never 0: that is the header's, of an earlier call with fewer items.
     if len(outcomes) < len(ids) or 0 in outcomes:
-        raise InvalidError("this once token was used for another call before: give each call a token of its own")
+        raise ReusedTokenError("this once token was used for another call before: give each call a token of its own")
     if not outcomes or min(outcomes) >= 0:
         return Appended(tuple(ids), outcomes, _NONE, done.revision, done.replayed)
     duplicates = frozenset(id for id, outcome in zip(ids, outcomes, strict=True) if outcome < 0)

@@ -14,7 +14,7 @@ from ..backend import Backend
 from ..errors import ConflictError, InvalidError, UnreadableError
 from ..limits import check_id, check_limit
 from ..model import JSON, Appended, Item, NewItem, Page, Thread, ThreadKey
-from ..records import Change, Partition, Remove, Replace, Trim, Truncate
+from ..records import Change, Once, Partition, Remove, Replace, Trim, Truncate
 from . import finding, forking
 from .appending import append, commit
 from .checks import LOG, UNSET, Unset, no_thread, partition_of
@@ -41,7 +41,7 @@ class Items:
         thread: ThreadKey,
         items: NewItem | Sequence[NewItem],
         *,
-        once: str | None = None,
+        once: str | Once | None = None,
         expect: int | None = None,
         create: bool = False,
         title: str | None = None,
@@ -55,7 +55,7 @@ class Items:
         Args:
             items: one or several, at most `limits.MAX_CHANGES` and `limits.MAX_COMMIT_BYTES` in all.
             once: a token; with one that the thread remembers nothing is written, and the first result comes back. Ids that
-                are not given are made from it.
+                are not given are made from it. With `Once`, a digest of what it is used for is remembered too.
             expect: the revision the thread must be at; with `create`, 0 for a thread that must not be there.
             create: make the thread in the same commit where there is none.
             title, metadata: of the thread, where this call makes it.
@@ -65,6 +65,7 @@ class Items:
             NotFoundError: there is no such thread, and `create` is False.
             GoneError: it was deleted.
             ConflictError: it is at another revision than `expect`; nothing was written.
+            ReusedTokenError: the token was used for another call before.
             InvalidError: an item, id, token or size that is not allowed.
         """
         return await append(
@@ -167,13 +168,20 @@ class Items:
 
         return await self._change(partition, id, renew)
 
-    async def remove(self, thread: ThreadKey, id: str) -> bool:
+    async def remove(self, thread: ThreadKey, id: str, *, expect: Item | None = None) -> bool:
         """Remove an item, and tell whether it was there. Its position stays empty, and stays a valid cursor.
 
+        Args:
+            expect: the item as it was read; None removes whatever is there.
+
         Raises:
+            ConflictError: the item is not `expect` any more; nothing was removed.
             NotFoundError, GoneError: there is no such thread.
         """
-        return await self._cut(partition_of(thread), Remove(LOG, check_id(id, "an item's id"))) > 0
+        check_id(id, "an item's id")
+        if expect is not None and (not isinstance(expect, Item) or expect.id != id):
+            raise InvalidError("expect must be the item with this id, as it was read")
+        return await self._cut(partition_of(thread), Remove(LOG, id, expect)) > 0
 
     async def truncate(self, thread: ThreadKey, after: str | int) -> int:
         """Remove every item after a cursor (0: all of them), and return how many went.

@@ -230,20 +230,20 @@ class Threads:
         last = catalogue.partitions[-1][0] if catalogue.partitions else None
         return Page([thread for thread in found if thread is not None], catalogue.has_more, last)
 
-    async def delete(self, thread: ThreadKey, *, unless_note: str | None = None) -> bool:
+    async def delete(self, thread: ThreadKey, *, unless_note: str | None = None, expect: int | None = None) -> bool:
         """Delete a thread and all that is in it; tell whether it was there.
 
         For a week its tombstone answers every other verb with GoneError, so that a late write cannot bring it back.
 
         Args:
             unless_note: a note's name, as it stands for something elsewhere that has to go first.
+            expect: the revision the thread must be at, where it is there.
 
         Raises:
-            ConflictError: the thread has this note; nothing was deleted.
+            ConflictError: the thread has this note, or is at another revision (`actual`); nothing was deleted.
         """
-        if unless_note is None:
-            return await self._backend.drop(partition_of(thread))
-        return await self._backend.drop(partition_of(thread), unless=NOTE + check_id(unless_note, "a note's name"))
+        unless = None if unless_note is None else NOTE + check_id(unless_note, "a note's name")
+        return await self._backend.drop(partition_of(thread), unless=unless, expect=expect)
 
     async def _fetch_listed(self, partition: Partition) -> Thread | None:
         try:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import NoReturn, cast
 
 from ...codec import encode_entry, pack_id
 from ...errors import ConflictError, GoneError, NotFoundError, UnknownCursorError
 from ...ids import new_id
-from ...limits import TOMBSTONE_MS, check_appends, check_changes, check_expect, check_id, check_ttl
-from ...records import PRESENT, Any_, Append, Change, Commit, Partition, PutDocument, Remove, Replace, Trim, Truncate
+from ...limits import (
+    TOMBSTONE_MS,
+    check_appends,
+    check_changes,
+    check_expect,
+    check_id,
+    check_once,
+    check_revision,
+    check_same_use,
+    check_ttl,
+)
+from ...records import PRESENT, Any_, Append, Change, Commit, Once, Partition, PutDocument, Remove, Replace, Truncate
 from .appends import MAX_ENTRIES, gather
 from .base import ITEMS, RedisBase
 from .client import Client
@@ -29,7 +40,7 @@ class CommitVerbs(RedisBase):
         changes: Sequence[Change],
         *,
         expect: int | None = None,
-        once: str | None = None,
+        once: str | Once | None = None,
         listed: bool = False,
     ) -> Commit:
         """See Backend.commit."""
@@ -52,8 +63,9 @@ class CommitVerbs(RedisBase):
                 if done[0] not in (b"gap", b"logs"):
                     _refuse(partition, done, changes, expect)
         check_changes(changes)
-        if once is not None:
-            token = "u" + check_id(once, "the once token")
+        given, digest = check_once(once)
+        if given is not None:
+            token = "u" + given
         elif expect in (None, PRESENT) and changes and all(isinstance(change, Append) for change in changes):
             token = ""
         else:
@@ -71,6 +83,7 @@ class CommitVerbs(RedisBase):
                 token,
                 keys.member if listed and self._listed_on_one_server() else b"",
                 keys.bell,
+                b" #" + b64encode(digest) if digest else b"",
                 len(logs),
                 *(keys.log(name)[0] for name in logs),
             )
@@ -79,26 +92,33 @@ class CommitVerbs(RedisBase):
             if status == b"ok":
                 return Commit(reply[1], reply[2], tuple(reply[3:]))
             if status == b"replayed":
-                numbers = [int(word) for word in reply[1].split()]
+                result, _, kept = reply[1].partition(b" #")
+                check_same_use(b64decode(kept), digest)
+                numbers = [int(word) for word in result.split()]
                 # A token of our own is known only when this very call was sent twice.
                 return Commit(numbers[0], numbers[1], tuple(numbers[2:]), replayed=once is not None)
             if status != b"logs":
                 _refuse(partition, reply, changes, expect)
             self._learn_logs(partition, reply[1])
 
-    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None) -> bool:
+    async def drop(
+        self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None, expect: int | None = None
+    ) -> bool:
         """See Backend.drop."""
+        check_revision(expect)
         held = "" if unless is None else "=" + check_id(unless, "a document's key")
         if tombstone_ms != 0:
             check_ttl(tombstone_ms)
         keys = self._keys(partition)
         client = await self._client()
         if self._listed_on_one_server():
-            return await self._drop(client, partition, keys, tombstone_ms, held)
+            return await self._drop(client, partition, keys, tombstone_ms, held, expect)
         # Two servers, two requests: a close does not come between them.
-        return await self._whole(self._drop(client, partition, keys, tombstone_ms, held))
+        return await self._whole(self._drop(client, partition, keys, tombstone_ms, held, expect))
 
-    async def _drop(self, client: Client, partition: Partition, keys: PartitionKeys, tombstone_ms: int, held: str) -> bool:
+    async def _drop(
+        self, client: Client, partition: Partition, keys: PartitionKeys, tombstone_ms: int, held: str, expect: int | None
+    ) -> bool:
         place = b""
         was_there = False
         runs: Sequence[bytes] = ()
@@ -106,7 +126,15 @@ class CommitVerbs(RedisBase):
             # Nearly every partition has this log, and one too many does no harm.
             logs = self._logs_of(partition, (ITEMS,))
             names = [keys.log(name)[0] for name in logs] + [client.publish + b"/" + run for run in runs]
-            arguments: tuple[Arg, ...] = (tombstone_ms, keys.member, keys.bell, held, place, *names)
+            arguments: tuple[Arg, ...] = (
+                tombstone_ms,
+                keys.member,
+                keys.bell,
+                held,
+                place,
+                "" if expect is None else expect,
+                *names,
+            )
             found = self._script_keys(keys, logs, listed=True)
             script_keys = [*found[:5], *keys_of_runs(keys.prefix, runs), *found[5:]]
             reply = await client.run("drop", script_keys, arguments, repeatable=False)
@@ -118,6 +146,12 @@ class CommitVerbs(RedisBase):
                 continue
             if reply[0] == b"held":
                 raise ConflictError(f"{partition.name!r} has the document {held[1:]!r}, so it was not deleted", actual=held[1:])
+            if reply[0] == b"conflict":
+                raise ConflictError(
+                    f"{partition.name!r} is at revision {int(reply[1])}, not {expect}: read it again",
+                    expected=expect,
+                    actual=int(reply[1]),
+                )
             self._known_logs.pop(partition, None)
             was_there = was_there or (reply[0] == b"ok" and reply[1] == 1)
             if self._listed_on_one_server() or place:
@@ -176,7 +210,8 @@ def _arguments(changes: Sequence[Change], logs: Sequence[str]) -> list[Arg]:
             when = encode_entry(change.when) if change.when is not None else b""
             found += ("rep", numbers[change.log], *id_fields(change.entry.key), encode_entry(change.entry), when)
         elif isinstance(change, Remove):
-            found += ("rem", numbers[change.log], *id_fields(pack_id(change.id)))
+            when = encode_entry(change.when) if change.when is not None else b""
+            found += ("rem", numbers[change.log], *id_fields(pack_id(change.id)), when)
         elif isinstance(change, Truncate):
             if isinstance(change.after, str):
                 found += ("cut", numbers[change.log], "i", *id_fields(pack_id(check_id(change.after, "the cursor"))))
@@ -205,8 +240,8 @@ def _refuse(partition: Partition, reply: Reply, changes: Sequence[Change], expec
     if status == "cursor":
         assert isinstance(change, Truncate)
         raise UnknownCursorError(f"{partition.name!r} does not know the item {change.after!r}")
-    assert isinstance(change, Replace | Trim)
-    name = change.entry.id if isinstance(change, Replace) else ""
+    assert isinstance(change, Replace | Remove)
+    name = change.entry.id if isinstance(change, Replace) else change.id
     if status == "changed":
         raise ConflictError(f"the item {name!r} of {partition.name!r} has changed: read it again")
     raise NotFoundError(f"there is no item {name!r} in {partition.name!r}")

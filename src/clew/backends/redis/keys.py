@@ -5,7 +5,7 @@
 |---|---|---|
 | `<ns>:{<owner>/<name>}:meta` | hash | `r` revision, `c` `u` created and updated (ms), `l` names of the logs, `n:<log>` next position, `b:<log>` position of the list's first element, `h:<log>` positions after the list that a truncation left, `x` sliding time to live (ms), `d` fixed deadline (ms), `e` deadline set last (ms), `o` count of once tokens; after a drop only `g`, the tombstone, and `k`, the place it had in `made` |
 | `<ns>:{<owner>/<name>}:docs` | hash | document key -> bytes |
-| `<ns>:{<owner>/<name>}:once` | hash | `=<token>` -> result of its commit, `#<n>` -> token, a ring of the newest 1,000 |
+| `<ns>:{<owner>/<name>}:once` | hash | `=<token>` -> result of its commit and, where one was given, a digest of its use; `#<n>` -> token, a ring of the newest 1,000 |
 | `<ns>:{<owner>/<name>}:leases` | hash | lease name -> fence, end (ms) and holder |
 | `<ns>:{<owner>/<name>}:log:<log>` | list | one envelope an entry in order of position; a removed one is the byte C0 |
 | `<ns>:{<owner>/<name>}:ids:<log>` | hash | bucket number -> packed digests of ids and their places |

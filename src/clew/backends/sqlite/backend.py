@@ -19,11 +19,13 @@ from ...limits import (
     check_expect,
     check_id,
     check_limit,
+    check_once,
     check_partition,
+    check_revision,
     check_ttl,
     check_value_key,
 )
-from ...records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Page, Partition, Snapshot
+from ...records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Once, Page, Partition, Snapshot
 from . import cataloguing, describing, leases, reading, values
 from . import commit as writing
 from .address import Address
@@ -34,6 +36,7 @@ from .following import NumberedPage, follow
 from .gathering import PlainAppend
 from .globs import Glob
 from .run_verbs import RunVerbs
+from .splice_verbs import SpliceVerbs
 from .unit import Clock, Work, read_clock
 
 _END_OF_TIME: Final = 1 << 62
@@ -41,7 +44,7 @@ _Keys: TypeAlias = list[str]
 """Named here: inside the class, `list` is a verb."""
 
 
-class SqliteBackend(CollectVerbs, RunVerbs):
+class SqliteBackend(CollectVerbs, SpliceVerbs, RunVerbs):
     """Implements Backend and every power of `clew.backend` on a SQLite file, or in memory. Made by `open_backend`."""
 
     def __init__(self, address: Address, *, clock: Clock = read_clock) -> None:
@@ -78,19 +81,18 @@ class SqliteBackend(CollectVerbs, RunVerbs):
         changes: Sequence[Change],
         *,
         expect: int | None = None,
-        once: str | None = None,
+        once: str | Once | None = None,
         listed: bool = False,
     ) -> Commit:
         """See Backend.commit."""
         check_partition(partition)
-        if once is not None:
-            check_id(once, "the once token")
+        used = check_once(once)
         check_expect(expect)
         steps = make_steps(changes)
         plain = None
         if expect is None and once is None and len(steps) == 1 and isinstance(steps[0], AppendRun):
             plain = PlainAppend(partition, steps[0], listed=listed)
-        return await self._engine.write(lambda unit: writing.commit(unit, partition, steps, expect, once, listed), plain)
+        return await self._engine.write(lambda unit: writing.commit(unit, partition, steps, expect, used, listed), plain)
 
     async def fetch(self, partition: Partition, keys: Sequence[str] | None = None) -> Snapshot:
         """See Backend.fetch."""
@@ -135,14 +137,17 @@ class SqliteBackend(CollectVerbs, RunVerbs):
         check_partition(partition)
         return await self._engine.read(lambda unit: reading.read_revision(unit, partition))
 
-    async def drop(self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None) -> bool:
+    async def drop(
+        self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None, expect: int | None = None
+    ) -> bool:
         """See Backend.drop."""
         check_partition(partition)
+        check_revision(expect)
         if unless is not None:
             check_id(unless, "a document's key")
         if tombstone_ms != 0:
             check_ttl(tombstone_ms)
-        return await self._engine.write(lambda unit: writing.drop(unit, partition, tombstone_ms, unless))
+        return await self._engine.write(lambda unit: writing.drop(unit, partition, tombstone_ms, unless, expect))
 
     async def aclose(self) -> None:
         """See Backend.aclose."""

@@ -156,11 +156,7 @@ class Replacement:
             raise NotFoundError(f"there is no item {name!r} in {desk.partition.name!r}")
         self._seat, envelope = row
         if change.when is not None and not _holds(envelope, change.when):
-            raise ConflictError(
-                f"the item {name!r} of {desk.partition.name!r} has changed: read it again",
-                expected=change.when,
-                actual=decode_entry(envelope, self._seat & LAST_POSITION),
-            )
+            raise _changed(desk, name, change.when, self._seat, envelope)
 
     def apply(self, desk: Desk, outcomes: list[int]) -> None:
         desk.db.execute(_REPLACE, (self._envelope, self._seat))
@@ -171,10 +167,17 @@ class Removal:
     """An entry removed; its id stays a cursor."""
 
     def __init__(self, change: Remove) -> None:
+        self._change = change
         self._log, self._key = change.log, pack_id(change.id)
 
     def check(self, desk: Desk) -> None:
         """What is not there is not removed."""
+        if self._change.when is None:
+            return
+        log = desk.find_log(self._log)
+        row = None if log is None else desk.db.execute(_FIND, (log.id, self._key)).fetchone()
+        if row is not None and not _holds(row[1], self._change.when):
+            raise _changed(desk, self._change.id, self._change.when, *row)
 
     def apply(self, desk: Desk, outcomes: list[int]) -> None:
         log = desk.find_log(self._log)
@@ -231,6 +234,14 @@ def _delete_run(desk: Desk, name: str, first: int, last: int, outcomes: list[int
 
 def _find_seat(desk: Desk, log: OpenLog, key: bytes) -> int:
     return int(desk.db.execute(_FIND_SEAT, (log.id, key)).fetchone()[0])
+
+
+def _changed(desk: Desk, id: str, when: Entry, seat: int, envelope: bytes) -> ConflictError:
+    return ConflictError(
+        f"the item {id!r} of {desk.partition.name!r} has changed: read it again",
+        expected=when,
+        actual=decode_entry(envelope, seat & LAST_POSITION),
+    )
 
 
 def _holds(envelope: bytes, when: Entry) -> bool:

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from ...errors import ConflictError, GoneError, NotFoundError
-from ...limits import ONCE_REMEMBERED
+from ...limits import ONCE_REMEMBERED, check_same_use
 from ...records import PRESENT, Commit, ExpiryKind, Partition
 from . import run_writing
 from .changes import AppendRun, Step
@@ -29,7 +29,7 @@ _LAST_TOKEN: Final = "SELECT max(number) FROM once WHERE partition = ?"
 _NEW_TOKEN: Final = "INSERT INTO once (partition, number, token, revision, committed_ms, outcomes) VALUES (?, ?, ?, ?, ?, ?)"
 _FORGET_TOKENS: Final = "DELETE FROM once WHERE partition = ? AND number <= ?"
 _encode = msgspec.msgpack.Encoder().encode
-_decode_outcomes = msgspec.msgpack.Decoder(tuple[int, ...]).decode
+_decode = msgspec.msgpack.Decoder(tuple[int | bytes, ...]).decode
 
 
 def _update(*, listed: bool, sliding: bool) -> str:
@@ -42,8 +42,11 @@ _BOTH: Final = (False, True)
 _UPDATE: Final = {(listed, sliding): _update(listed=listed, sliding=sliding) for listed in _BOTH for sliding in _BOTH}
 
 
-def commit(unit: Unit, partition: Partition, steps: Sequence[Step], expect: int | None, once: str | None, listed: bool) -> Commit:
-    """See Backend.commit; the arguments are checked."""
+def commit(
+    unit: Unit, partition: Partition, steps: Sequence[Step], expect: int | None, used: tuple[str | None, bytes], listed: bool
+) -> Commit:
+    """See Backend.commit; the arguments are checked, and `used` is the token with its digest."""
+    once, digest = used
     now_us = unit.now_us()
     standing = unit.memo.get(partition, now_us // 1000)
     stale = None
@@ -53,7 +56,7 @@ def commit(unit: Unit, partition: Partition, steps: Sequence[Step], expect: int 
     if once is not None and not is_new:
         seen = unit.db.execute(_TOKEN, (standing.id, once)).fetchone()
         if seen is not None:
-            return Commit(seen[0], seen[1], _decode_outcomes(seen[2]), replayed=True)
+            return _replay(seen, digest)
     if expect is not None and expect != standing.revision:
         _refuse_revision(partition, standing.revision, expect)
     desk = Desk(unit, partition, standing)
@@ -75,13 +78,13 @@ def commit(unit: Unit, partition: Partition, steps: Sequence[Step], expect: int 
     desk.finish()
     done = Commit(standing.revision, moment // 1000, tuple(outcomes))
     if once is not None:
-        _remember(unit, standing.id, once, done)
+        _remember(unit, standing.id, once, digest, done)
     unit.memo.put(partition, standing)
     unit.touched.append(partition)
     return done
 
 
-def drop(unit: Unit, partition: Partition, tombstone_ms: int, unless: str | None = None) -> bool:
+def drop(unit: Unit, partition: Partition, tombstone_ms: int, unless: str | None = None, expect: int | None = None) -> bool:
     """See Backend.drop; the arguments are checked."""
     try:
         head = find_head(unit, partition)
@@ -90,6 +93,8 @@ def drop(unit: Unit, partition: Partition, tombstone_ms: int, unless: str | None
     was_there = head is not None and not head.is_expired
     if unless is not None and head is not None and was_there and unit.db.execute(_HAS_DOCUMENT, (head.id, unless)).fetchone():
         raise ConflictError(f"{partition.name!r} has the document {unless!r}, so it was not deleted", actual=unless)
+    if expect is not None and head is not None and was_there and head.revision != expect:
+        _refuse_revision(partition, head.revision, expect)
     unit.memo.forget(partition)
     now_us = unit.now_us()
     if head is not None:
@@ -150,9 +155,18 @@ def _move(unit: Unit, standing: Standing, now_us: int, moment: int, listed: bool
     unit.db.execute(_UPDATE[listed, standing.sliding_ms is not None], values)
 
 
-def _remember(unit: Unit, number: int, once: str, done: Commit) -> None:
+def _replay(seen: tuple[int, int, bytes], digest: bytes) -> Commit:
+    found = _decode(seen[2])
+    outcomes = tuple([each for each in found if isinstance(each, int)])
+    check_same_use(b"".join([each for each in found if isinstance(each, bytes)]), digest)
+    return Commit(seen[0], seen[1], outcomes, replayed=True)
+
+
+def _remember(unit: Unit, number: int, once: str, digest: bytes, done: Commit) -> None:
     turn = (unit.db.execute(_LAST_TOKEN, (number,)).fetchone()[0] or 0) + 1
-    unit.db.execute(_NEW_TOKEN, (number, turn, once, done.revision, done.committed_ms, _encode(done.outcomes)))
+    # The digest, where there is one, stands among the outcomes, which are numbers.
+    kept = _encode((digest, *done.outcomes) if digest else done.outcomes)
+    unit.db.execute(_NEW_TOKEN, (number, turn, once, done.revision, done.committed_ms, kept))
     if turn > ONCE_REMEMBERED:
         unit.db.execute(_FORGET_TOKENS, (number, turn - ONCE_REMEMBERED))
 

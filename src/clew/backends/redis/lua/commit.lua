@@ -2,25 +2,26 @@
 --
 -- KEYS  1 meta hash, 2 docs hash, 3 once hash, 4 leases hash, 5 listing zset ('' outside: then meta again),
 --       then for each log: its list of envelopes, its ids hash, its new ids
--- ARGV  1 expect ('' none, -1 present), 2 once token or '', 3 name in the listing or '', 4 channel, 5 count of logs,
---       the logs' names, then the changes, each a verb and its fields:
+-- ARGV  1 expect ('' none, -1 present), 2 once token or '', 3 name in the listing or '', 4 channel, 5 what is remembered of the
+--       token beside the result (' #' and a digest), or '', 6 count of logs, the logs' names, then the changes, each a verb
+--       and its fields:
 --         put key data when | del key when          when: 'any', 'none', or '=' and the bytes
 --         add log digest key envelope               log: its number
 --         rep log digest key envelope when          when: '' or the envelope it replaces
---         rem log digest key
+--         rem log digest key when                   when: '' or the envelope it removes
 --         cut log 'p' position '' | cut log 'i' digest key      (truncate)
 --         trm log position
--- Returns {'ok', revision, ms, outcome ...}, {'replayed', 'revision ms outcome ...'}, or a refusal: {'gone'}, {'absent'},
+-- Returns {'ok', revision, ms, outcome ...}, {'replayed', 'revision ms outcome ... #digest'}, or a refusal: {'gone'}, {'absent'},
 --       {'conflict', revision}, {'document', n}, {'entry', n}, {'changed', n}, {'cursor', n} (n: which change), {'logs', names}
 --include ids
 --include expiry
 --include made
 --include writes
 local meta, docs, once, leases, listing = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local expect, token, count = ARGV[1], ARGV[2], tonumber(ARGV[5])
+local expect, token, count = ARGV[1], ARGV[2], tonumber(ARGV[6])
 local names, fields = {}, {'g', 'r', 'x', 'd', 'l'}
 for i = 1, count do
-    local name = ARGV[5 + i]
+    local name = ARGV[6 + i]
     names[i] = name
     for _, field in ipairs({'n:', 'b:', 'h:'}) do fields[#fields + 1] = field .. name end
 end
@@ -55,7 +56,7 @@ for i = 1, count do
 end
 
 -- First every condition, then every write: a refused commit has written nothing.
-local plan, at, n = {}, 6 + count, 0
+local plan, at, n = {}, 7 + count, 0
 while ARGV[at] do
     local verb = ARGV[at]
     n = n + 1
@@ -74,13 +75,12 @@ while ARGV[at] do
     elseif verb == 'rep' or verb == 'rem' then
         local log = logs[tonumber(ARGV[at + 1])]
         local position, live = find(log, ARGV[at + 2], ARGV[at + 3])
-        if verb == 'rep' then
-            if not live then return {'entry', n} end
-            local when = ARGV[at + 5]
-            if when ~= '' and redis.call('LINDEX', log.list, position - log.base) ~= when then return {'changed', n} end
-        end
-        plan[n] = {verb, log, position, ARGV[at + 4], live}
-        at = at + (verb == 'rep' and 6 or 4)
+        local put = verb == 'rep'
+        if put and not live then return {'entry', n} end
+        local when = ARGV[at + (put and 5 or 4)]
+        if live and when ~= '' and redis.call('LINDEX', log.list, position - log.base) ~= when then return {'changed', n} end
+        plan[n] = {verb, log, position, put and ARGV[at + 4], live}
+        at = at + (put and 6 or 5)
     elseif verb == 'cut' then
         local log = logs[tonumber(ARGV[at + 1])]
         local position = tonumber(ARGV[at + 3])
@@ -120,7 +120,7 @@ for i = 1, count do
     end
 end
 if names_now ~= (head[5] or '') then set[#set + 1], set[#set + 2] = 'l', names_now end
-if token ~= '' then remember(meta, once, token, revision .. ' ' .. ms .. ' ' .. table.concat(outcome, ' ')) end
+if token ~= '' then remember(meta, once, token, revision .. ' ' .. ms .. ' ' .. table.concat(outcome, ' ') .. ARGV[5]) end
 if head[3] or head[4] then
     local keys = {}
     for i = 1, #KEYS do

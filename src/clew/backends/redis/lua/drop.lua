@@ -1,12 +1,12 @@
--- drop(partition, tombstone, unless): delete the partition and leave a tombstone.
+-- drop(partition, tombstone, unless, expect): delete the partition and leave a tombstone.
 --
 -- KEYS  1 meta, 2 docs, 3 once, 4 leases, 5 listing ('' outside: then meta again), 6 runs zset, 7 turn, then the list, ids and
 --       new ids of each log, and the record and stream of each run
 -- ARGV  1 tombstone in milliseconds (0: none), 2 name in the listing, 3 channel, 4 '=' and the document that forbids it, or
 --       '', 5 the place in the order of making that a tombstone is to keep, told after the drop where the listing is on another
---       server, else '', 6.. the logs' names, and the runs', each
+--       server, else '', 6 the revision it must be at, or '', 7.. the logs' names, and the runs', each
 --       after the command that publishes to it and a slash
--- Returns {'ok', 1 or 0}, {'gone'}, {'held'}, or {'logs' or 'runs', names} where the partition has one that was not passed.
+-- Returns {'ok', 1 or 0}, {'gone'}, {'held'}, {'conflict', revision}, or {'logs' or 'runs', names} where the partition has one that was not passed.
 --include made
 local meta = KEYS[1]
 local head = redis.call('HMGET', meta, 'g', 'r', 'l')
@@ -15,15 +15,16 @@ if head[1] then
     return {'gone'}
 end
 if ARGV[4] ~= '' and head[2] and redis.call('HEXISTS', KEYS[2], string.sub(ARGV[4], 2)) == 1 then return {'held'} end
+if ARGV[6] ~= '' and head[2] and head[2] ~= ARGV[6] then return {'conflict', head[2]} end
 local passed = {}
-for i = 6, #ARGV do passed[string.match(ARGV[i], '/.*') or ARGV[i]] = true end
+for i = 7, #ARGV do passed[string.match(ARGV[i], '/.*') or ARGV[i]] = true end
 local runs = redis.call('ZRANGE', KEYS[6], 0, -1)
 for i = 1, #runs do
     if not passed['/' .. runs[i]] then return {'runs', runs} end
 end
 local function tell_runs()
     local prefix = string.sub(ARGV[3], 1, -5)
-    for i = 6, #ARGV do
+    for i = 7, #ARGV do
         local publish, run = string.match(ARGV[i], '^(%u+)/(.*)$')
         if run then
             redis.call(publish, prefix .. 'told:' .. run, 'gone')
