@@ -166,6 +166,10 @@ MUTANTS: Final[dict[str, Mutant]] = {
         lua("if i ~= 5 then redis.call('DEL', KEYS[i]) end", "if i ~= 5 and i ~= 3 then redis.call('DEL', KEYS[i]) end")
     ),
     "a token is never remembered": Mutant(lua("return {'replayed', seen}", "seen = nil")),
+    "another use of a token is not told": Mutant(
+        lua("table.concat(outcome, ' ') .. ARGV[5]) end", "table.concat(outcome, ' ')) end")
+    ),
+    "a drop does not look at the revision": Mutant(lua("if ARGV[6] ~= '' and head[2] and", "if false and head[2] and")),
     "no tombstone": Mutant(lua("if ARGV[1] ~= '0' then", "if false then")),
     "a trim takes one too many": Mutant(lua("math.min(step[3] - log.base, length)", "math.min(step[3] - log.base + 1, length)")),
     "a truncation takes one too few": Mutant(lua("math.max(step[3] + 1 - log.base, 0)", "math.max(step[3] + 2 - log.base, 0)")),
@@ -175,7 +179,9 @@ MUTANTS: Final[dict[str, Mutant]] = {
             "redis.call('LREM', step[2].list, 1, redis.call('LINDEX', step[2].list, step[3] - step[2].base))",
         )
     ),
-    "a replaced entry is not compared": Mutant(lua("if when ~= '' and redis.call('LINDEX'", "if false and redis.call('LINDEX'")),
+    "a replaced entry is not compared": Mutant(
+        lua("if live and when ~= '' and redis.call('LINDEX'", "if false and redis.call('LINDEX'")
+    ),
     "a condition on a document is ignored": Mutant(lua("if when ~= 'any' then", "if false then")),
     "has more when the page is full": Mutant(_page(lambda page, limit: Page(page.entries, len(page.entries) == limit))),
     "cursors are inclusive": Mutant(_inclusive),
@@ -204,6 +210,8 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "a list is pushed at its head": Mutant(_command("RPUSH", "LPUSH"), "TestCollecting"),
     "an expiry of a key in seconds": Mutant(_command("PEXPIRE", "EXPIRE"), "TestCollecting"),
     "a deleted key stays": Mutant(_command("UNLINK", "EXISTS"), "TestCollecting"),
+    "the end of a value is not compared": Mutant(lua("string.sub(tail, 1, #ARGV[2]) ~= ARGV[2]", "false"), "TestSplicing"),
+    "a splice leaves the old tail": Mutant(lua("- size\n    if at", "\n    if at"), "TestSplicing"),
     **RUN_MUTANTS,
 }
 """Every mutant by what is wrong with it."""
