@@ -12,6 +12,7 @@ from clew.conformance import (
     LeasingSuite,
     ListingSuite,
     RunsSuite,
+    SplicingSuite,
     ValuesSuite,
 )
 
@@ -52,3 +53,7 @@ class TestCollecting(CollectingSuite):
 
 class TestRuns(RunsSuite):
     """Runs."""
+
+
+class TestSplicing(SplicingSuite):
+    """Values that are changed at their end."""

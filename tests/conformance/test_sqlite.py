@@ -14,6 +14,7 @@ from clew.conformance import (
     LeasingSuite,
     ListingSuite,
     RunsSuite,
+    SplicingSuite,
     ValuesSuite,
 )
 
@@ -54,3 +55,7 @@ class TestCollecting(CollectingSuite):
 
 class TestRuns(RunsSuite):
     """Runs."""
+
+
+class TestSplicing(SplicingSuite):
+    """Values that are changed at their end."""

@@ -19,6 +19,7 @@ from clew.conformance import (
     LeasingSuite,
     ListingSuite,
     RunsSuite,
+    SplicingSuite,
     ValuesSuite,
 )
 from clew.schemes import open_backend
@@ -67,3 +68,7 @@ class TestValues(ValuesSuite):
 
 class TestCollecting(CollectingSuite):
     """Sets and lists."""
+
+
+class TestSplicing(SplicingSuite):
+    """Values that are changed at their end."""

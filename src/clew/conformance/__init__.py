@@ -37,6 +37,7 @@ pytest.register_assert_rewrite(
             "run_leases",
             "run_records",
             "run_support",
+            "splicing",
             "support",
             "tenants",
             "unreadable",
@@ -54,6 +55,7 @@ from .suites import (  # noqa: E402
     LeasingSuite,
     ListingSuite,
     RunsSuite,
+    SplicingSuite,
     ValuesSuite,
 )
 
@@ -66,6 +68,7 @@ __all__ = [
     "ListingSuite",
     "Report",
     "RunsSuite",
+    "SplicingSuite",
     "ValuesSuite",
     "run",
 ]

@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from ..backend import Backend, Cataloguing, Collecting, Expiry, Leasing, Listing, Running, Values
 from ..schemes import open_backend
+from ..splicing import Splicing
 from .suites import (
     BackendSuite,
     CataloguingSuite,
@@ -17,6 +18,7 @@ from .suites import (
     LeasingSuite,
     ListingSuite,
     RunsSuite,
+    SplicingSuite,
     ValuesSuite,
 )
 
@@ -87,3 +89,10 @@ class TestRuns(RunsSuite):
     """Runs."""
 
     power = Running
+
+
+@pytest.mark.usefixtures("_needs")
+class TestSplicing(SplicingSuite):
+    """Values that are changed at their end."""
+
+    power = Splicing

@@ -20,6 +20,7 @@ from .removing import Removing
 from .run_events import RunEvents
 from .run_leases import RunLeases
 from .run_records import RunRecords
+from .splicing import SplicingSuite
 from .tenants import Tenants
 from .unreadable import Unreadable
 from .values import ValuesSuite
@@ -32,6 +33,7 @@ __all__ = [
     "LeasingSuite",
     "ListingSuite",
     "RunsSuite",
+    "SplicingSuite",
     "ValuesSuite",
 ]
 

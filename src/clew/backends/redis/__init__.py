@@ -20,11 +20,12 @@ from .describing import DescribeVerbs
 from .options import parse_url
 from .powers import Powers
 from .runs import RunVerbs
+from .splicing import SpliceVerbs
 
 __all__ = ["RedisBackend", "open_backend"]
 
 
-class RedisBackend(Powers, CatalogueVerbs, CollectVerbs, RunVerbs, DescribeVerbs):
+class RedisBackend(Powers, CatalogueVerbs, CollectVerbs, SpliceVerbs, RunVerbs, DescribeVerbs):
     """Every verb and every optional power of `clew.backend`, on one URL."""
 
 

@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import Final
 
 NAMES: Final = (
-    *("append", "catalogue", "commit", "drop", "expire", "lease", "locate", "page", "swap", "touch", "unlist"),
+    *("append", "catalogue", "commit", "drop", "expire", "lease", "locate", "page", "splice", "swap", "touch", "unlist"),
     *("run_append", "run_cancel", "run_claim", "run_end", "run_interrupt", "run_renew", "run_start"),
 )
 """Every script; the other files in `lua/` are taken in by a line `--include NAME`."""

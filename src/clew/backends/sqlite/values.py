@@ -13,6 +13,7 @@ MOST_LOOKED_AT: Final = 2_000
 """Keys that one part of a scan looks at, so that a pattern that matches nothing does not hold up others."""
 
 _GET: Final = "SELECT data, expires_ms FROM value WHERE key = ? AND (expires_ms IS NULL OR expires_ms > ?)"
+_PARTS: Final = "SELECT starts, data FROM value_part WHERE key = ? ORDER BY starts"
 _PUT: Final = """
 INSERT INTO value (key, data, expires_ms) VALUES (?, ?, ?)
 ON CONFLICT (key) DO UPDATE SET data = excluded.data, expires_ms = excluded.expires_ms"""
@@ -26,7 +27,7 @@ def get_value(unit: Unit, key: str) -> bytes | None:
     if row is None:
         refuse_collection(unit, key)
         return None
-    return _as_bytes(row[0])
+    return _join(_as_bytes(row[0]), unit.db.execute(_PARTS, (key,)).fetchall())
 
 
 def touch_value(unit: Unit, key: str, touch_ms: int) -> bytes | None:
@@ -69,6 +70,17 @@ def scan_values(unit: Unit, glob: Glob, limit: int, cursor: str | None) -> tuple
             if len(found) == limit:
                 return found, key
     return found, rows[-1][0] if len(rows) == MOST_LOOKED_AT else None
+
+
+def _join(data: bytes, parts: list[tuple[int, bytes]]) -> bytes:
+    """Return the whole value: each part goes up to where the next one starts."""
+    if not parts:
+        return data
+    found, start = [], 0
+    for starts, part in parts:
+        found.append(data[: starts - start])
+        data, start = part, starts
+    return b"".join((*found, data))
 
 
 def _as_bytes(data: bytes | str) -> bytes:

@@ -1,0 +1,22 @@
+-- splice(key, data, mark, tail, whole, ttl, last, most): change a value at its end, or all of it, by how it ends.
+--
+-- KEYS  1 the literal key
+-- ARGV  1 data; 2 mark; 3 bytes of the tail; 4 '1' for the whole value; 5 milliseconds to live, '0' for ever, '' as before,
+--       or, with 6, from where in the tail they are read; 6 to where, or ''; 7 the most bytes of a value
+-- Returns {'done', 'other', 'none' or 'large', the tail before, or false}
+local size = tonumber(ARGV[3])
+local tail = redis.call('GETRANGE', KEYS[1], -size, -1)
+if tail == '' and redis.call('EXISTS', KEYS[1]) == 0 then return {'none', false} end
+if #tail < size or string.sub(tail, 1, #ARGV[2]) ~= ARGV[2] then return {'other', tail} end
+local ttl = ARGV[5]
+if ARGV[6] ~= '' then ttl = string.match(string.sub(tail, ARGV[5], ARGV[6]), '^ *(%d+)$') or '' end
+if ARGV[4] == '1' then
+    redis.call('SET', KEYS[1], ARGV[1], 'KEEPTTL')
+else
+    local at = redis.call('STRLEN', KEYS[1]) - size
+    if at + #ARGV[1] > tonumber(ARGV[7]) then return {'large', tail} end
+    redis.call('SETRANGE', KEYS[1], at, ARGV[1])
+end
+if ttl == '' then return {'done', tail} end
+if tonumber(ttl) == 0 then redis.call('PERSIST', KEYS[1]) else redis.call('PEXPIRE', KEYS[1], ttl) end
+return {'done', tail}
