@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from chatkit.errors import CustomStreamError
 from chatkit.store import NotFoundError
 
 import clew
+
+AWAY: Final = "The conversation cannot be reached at the moment, and this may not have been saved. Please try again."
+"""What a person is told of a store that is away."""
 
 
 class StoreAwayError(CustomStreamError, clew.UnavailableError):
@@ -41,8 +45,7 @@ def telling() -> Iterator[None]:
     except clew.NotFoundError as e:
         raise NotFoundError(str(e)) from e
     except clew.UnavailableError as e:
-        said = "The conversation cannot be reached at the moment, and this may not have been saved. Please try again."
-        raise StoreAwayError(said, allow_retry=True) from e
+        raise StoreAwayError(AWAY, allow_retry=True) from e
     except clew.FullError as e:
         raise StoreRefusedError("There is no room left for conversations, so this was not saved.", allow_retry=False) from e
     except clew.InvalidError as e:

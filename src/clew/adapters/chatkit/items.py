@@ -50,7 +50,7 @@ def make_stand_in(item: Item, thread_id: str) -> SDKHiddenContextItem:
     return SDKHiddenContextItem(id=item.id, thread_id=thread_id, created_at=created, content=UNREADABLE)
 
 
-def make_item(item: ThreadItem, stored: Item | None, *, was: Item | None = None) -> NewItem | None:
+def make_item(item: ThreadItem, stored: Item | None, *, was: Item | None = None, author: str | None = None) -> NewItem | None:
     """Return what is to be stored for an item, None where what is there is to stay as it is.
 
     A pending item does not come back once it is done. What the SDK does not know of is kept.
@@ -59,6 +59,7 @@ def make_item(item: ThreadItem, stored: Item | None, *, was: Item | None = None)
         item: what is being saved.
         stored: what is there now.
         was: what was there when `item` was loaded, None for one that the application made.
+        author: who a new item is by, None for its role. One that is there keeps its author.
 
     Raises:
         AlreadyCompletedError: it was loaded pending, is done with, and somebody else was done with it first.
@@ -69,7 +70,7 @@ def make_item(item: ThreadItem, stored: Item | None, *, was: Item | None = None)
     except (PydanticSerializationError, ValueError) as e:
         raise InvalidError(f"the item {item.id!r} is no JSON: {type(e).__name__}") from e
     if stored is None:
-        return _new_item(item, data)
+        return _new_item(item, data, author)
     if _is_stand_in(item):
         return None
     status = getattr(item, "status", None)
@@ -79,14 +80,14 @@ def make_item(item: ThreadItem, stored: Item | None, *, was: Item | None = None)
         view = _ADAPTER.dump_python(_ADAPTER.validate_json(stored.data), mode="json")
     except ValidationError:
         # It could not be read here; now it is written anew.
-        return _new_item(item, data)
+        return _new_item(item, data, stored.author)
     new = msgspec.json.decode(data)
     if is_same(new, view):
         return None
     if was is not None and was != stored and was.status == "pending" and stored.status in DONE:
         raise AlreadyCompletedError("This has been answered already; the first answer counts.")
     merged = merge(msgspec.json.decode(stored.data), view, new)
-    return _new_item(item, msgspec.json.encode(merged))
+    return _new_item(item, msgspec.json.encode(merged), stored.author)
 
 
 def same_item(stored: Item) -> NewItem:
@@ -104,14 +105,14 @@ def same_item(stored: Item) -> NewItem:
     )
 
 
-def _new_item(item: ThreadItem, data: bytes) -> NewItem:
+def _new_item(item: ThreadItem, data: bytes, author: str | None) -> NewItem:
     call = getattr(item, "call_id", None)
     return NewItem(
         data,
         id=item.id,
         kind="message" if item.type in _AUTHORS else item.type,
         codec=CODEC,
-        author=_AUTHORS.get(item.type),
+        author=author or _AUTHORS.get(item.type),
         status=getattr(item, "status", None),
         links=[call] if isinstance(call, str) and 0 < len(call) <= 128 else (),
         created_ms=_milliseconds(item.created_at),

@@ -11,6 +11,7 @@ import logging
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Generic
 
 from chatkit.server import ChatKitServer, StreamingResult
@@ -27,7 +28,7 @@ from pydantic import TypeAdapter, ValidationError
 
 import clew
 from clew import EventId, Producer, Ref, Retention, Run
-from clew.errors import ConflictError, GoneError, InvalidError, UnavailableError
+from clew.errors import AlreadyExistsError, ConflictError, GoneError, InvalidError, UnavailableError
 
 from . import mending
 from .failures import telling
@@ -37,7 +38,7 @@ from .owners import TContext
 from .refusals import BadRequestError, BusyError
 from .store import ChatKitStore
 from .tailing import bare, with_ids
-from .turn import Turn, current
+from .turn import Hear, Turn, current
 
 logger = logging.getLogger("clew.adapters.chatkit")
 
@@ -67,11 +68,13 @@ class Answer:
     Attributes:
         thread_id, run_id: for whoever comes back to it.
         frames: what stock ChatKit clients read, `text/event-stream`. Close it when its reader leaves.
+        made: done when the answer has ended and all of it is written down, or cannot be.
     """
 
     thread_id: str
     run_id: str
     frames: AsyncGenerator[bytes]
+    made: asyncio.Task[None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +125,25 @@ class DurableServer(Generic[TContext]):
 
     # -- what people ask ----------------------------------------------------------------------------------------------
 
-    async def process(self, request: str | bytes | bytearray, context: TContext) -> Reply | Answer:
+    async def process(
+        self,
+        request: str | bytes | bytearray,
+        context: TContext,
+        *,
+        run_id: str | None = None,
+        hear: Hear | None = None,
+        patience: float | None = None,
+    ) -> Reply | Answer:
         """Answer a ChatKit request; `process` of the wrapped server does the work.
 
+        Args:
+            run_id: the id of the answer's run, so that a request that is sent twice is answered once; made for None.
+            hear: is called in this process with each frame of the answer as it is made, and with None after the last one. It
+                hears also what the store is too far away to keep, and must not raise.
+            patience: how many seconds an answer may take to begin; None for as long as the store is asked.
+
         Raises:
+            AlreadyExistsError: the thread has a run of this id: follow that one.
             BadRequestError: it is none that ChatKit knows, or does not fit the thread as it is.
             NotFoundError, GoneError: this owner has no such thread, item or attachment.
             BusyError: an answer is being made in this thread; `run_id` says which.
@@ -146,7 +164,7 @@ class DurableServer(Generic[TContext]):
             result = await self._server.process(request, context)
             if not isinstance(result, StreamingResult):
                 return Reply(result.json)
-            return await self._answer(aiter(result), parsed, thread_id, context)
+            return await self._answer(aiter(result), parsed, thread_id, context, run_id, hear, patience)
 
     async def stop(self, thread_id: str, run_id: str, context: TContext) -> Run:
         """Ask an answer to stop, and return its run, which is open until it has. What it had said is kept, and marked.
@@ -226,7 +244,16 @@ class DurableServer(Generic[TContext]):
 
     # -- how it is done -----------------------------------------------------------------------------------------------
 
-    async def _answer(self, frames: AsyncIterator[bytes], parsed: Any, thread_id: str | None, context: TContext) -> Answer:
+    async def _answer(
+        self,
+        frames: AsyncIterator[bytes],
+        parsed: Any,
+        thread_id: str | None,
+        context: TContext,
+        run_id: str | None,
+        hear: Hear | None,
+        patience: float | None,
+    ) -> Answer:
         if self._closing.is_set():
             raise UnavailableError("this server is about to end: send it again, and another one takes it")
         makes_thread = isinstance(parsed, ThreadsCreateReq)
@@ -234,7 +261,7 @@ class DurableServer(Generic[TContext]):
 
         async def begin(first: Frame | None) -> tuple[Ref, Producer]:
             ref = self._kit.ref_of(first["thread"]["id"] if first is not None else str(thread_id), context)
-            producer = await self._start(ref)
+            producer = await self._start(ref, run_id)
             if not makes_thread:
                 try:
                     await self._mend(ref, but=producer.id)
@@ -245,27 +272,35 @@ class DurableServer(Generic[TContext]):
                     raise
             return ref, producer
 
-        turn = Turn(self._store, frames, begin, makes_thread=makes_thread, rewrite=_rewrite)
+        turn = Turn(self._store, frames, begin, makes_thread=makes_thread, rewrite=_rewrite, hear=hear)
         task = turn.start()
         self._turns[task] = turn
         task.add_done_callback(lambda done: self._turns.pop(done, None))
-        # Whoever waits here may leave: the answer is made all the same.
-        ref, run = await asyncio.shield(turn.begun)
-        events = self._store.runs.follow(ref, run)
-        return Answer(ref.id, run, bare(events, self._beat, self._closing, lambda: self._mend(ref)))
-
-    async def _start(self, ref: Ref) -> Producer:
         try:
-            return await self._store.runs.start(ref, lease=self._lease, retention=self._retention)
+            async with asyncio.timeout(patience):
+                # Whoever waits here may leave: the answer is made all the same.
+                ref, run = await asyncio.shield(turn.begun)
+        except TimeoutError as error:
+            turn.leave()
+            raise UnavailableError("the store did not answer in time, so no answer was begun") from error
+        events = self._store.runs.follow(ref, run)
+        return Answer(ref.id, run, bare(events, self._beat, self._closing, lambda: self._mend(ref)), task)
+
+    async def _start(self, ref: Ref, id: str | None) -> Producer:
+        start = partial(self._store.runs.start, ref, id=id, lease=self._lease, retention=self._retention)
+        try:
+            return await start()
+        except AlreadyExistsError:
+            raise
         except ConflictError as conflict:
-            run_id = str(conflict.actual)
+            other = str(conflict.actual)
             try:
-                if (await self._store.runs.get(ref, run_id)).cancel_ms is not None:
-                    return await self._store.runs.start(ref, lease=self._lease, retention=self._retention, wait=STOPPING_S)
+                if (await self._store.runs.get(ref, other)).cancel_ms is not None:
+                    return await start(wait=STOPPING_S)
             except (ConflictError, GoneError) as again:
-                if isinstance(again, GoneError):
+                if isinstance(again, GoneError | AlreadyExistsError):
                     raise
-            raise BusyError(ref.id, run_id) from conflict
+            raise BusyError(ref.id, other) from conflict
 
     async def _mend(self, ref: Ref, *, but: str | None = None) -> None:
         """Keep what the thread's newest answer had said, where the process that made it died."""

@@ -75,6 +75,10 @@ class ChatKitStore(Store[TContext]):
         """Return whose request it is. InvalidError where the context names nobody."""
         return self._find_owner(context)
 
+    def author_of(self, item: ThreadItem, context: TContext) -> str | None:
+        """Return who is noted as the author of a new item, None for its role: for applications to say in a subclass."""
+        return None
+
     def ref_of(self, thread_id: str, context: TContext) -> Ref:
         """Return the clew name of a thread, for `clew.Store`'s own verbs. NotFoundError where no thread can have this id."""
         owner = self._find_owner(context)
@@ -199,7 +203,7 @@ class ChatKitStore(Store[TContext]):
             bare = ThreadMetadata(id=thread_id, created_at=item.created_at)
             item.id = self.generate_item_id(kind_of(item.type), bare, context)
         with telling():
-            await self._save(ref, item)
+            await self._save(ref, item, self.author_of(item, context))
 
     async def load_item(self, thread_id: str, item_id: str, context: TContext) -> ThreadItem:
         """Return one item."""
@@ -245,13 +249,13 @@ class ChatKitStore(Store[TContext]):
         title = {"title": edit.titles[0]} if edit.titles else {}
         await self.clew.threads.put(ref, **title, metadata=edit.metadata, notes=edit.notes, create=create)
 
-    async def _save(self, ref: Ref, item: ThreadItem) -> None:
+    async def _save(self, ref: Ref, item: ThreadItem, author: str | None) -> None:
         key = (ref.owner, ref.id, item.id)
         was = origin_of(item, key, Item)
         ids = [each.id for each in item.attachments] if isinstance(item, UserMessageItem) else []
         stored, is_sure = was, False
         for _ in range(ATTEMPTS):
-            new = make_item(item, stored, was=was)
+            new = make_item(item, stored, was=was, author=author)
             if new is None:
                 assert stored is not None, "what is not there is always written"
                 if is_sure:

@@ -26,6 +26,9 @@ logger = logging.getLogger("clew.adapters.chatkit")
 Why: TypeAlias = Literal["stopped", "interrupted", "lost", "failed"]
 """Why an answer is ended before its own end: `lost` is another's by now, `failed` cannot be written down."""
 
+Hear: TypeAlias = Callable[[Frame | None], None]
+"""Who listens to an answer in the process that makes it. It must not raise."""
+
 current: ContextVar[Turn | None] = ContextVar("clew_chatkit_turn", default=None)
 """The turn whose answer this task makes, for the server's hook."""
 GIVE_UP_S: Final = 10.0
@@ -46,6 +49,7 @@ class Turn:
         *,
         makes_thread: bool,
         rewrite: Callable[[Frame], Frame | None],
+        hear: Hear | None = None,
     ) -> None:
         """Do nothing yet; `start` does.
 
@@ -55,12 +59,14 @@ class Turn:
             begin: starts the run, with the first frame where that is what makes the thread.
             makes_thread: whether it is.
             rewrite: returns a frame to be sent in the place of one; None leaves it as it is.
+            hear: is called with each frame as it is made, before it is written down, and with None after the last one.
         """
         self._store = store
         self._frames = frames
         self._begin = begin
         self._makes_thread = makes_thread
         self._rewrite = rewrite
+        self._hear = hear
         self.begun: asyncio.Future[tuple[Ref, str]] = asyncio.get_running_loop().create_future()
         self.why: Why | None = None
         self.drafts = Drafts()
@@ -98,6 +104,9 @@ class Turn:
         except Exception as error:
             self._refuse(error)
             return
+        finally:
+            if self._producer is None:
+                self._tell(None)
         try:
             await self._run(frames, self._ref, self._producer)
         except Exception as error:
@@ -130,6 +139,7 @@ class Turn:
                 await self._keep(ref, producer, "stopped")
         finally:
             self._is_complete = True
+            self._tell(None)
             self._ready.set()
             for task in (stopping, leaving):
                 task.cancel()
@@ -188,6 +198,7 @@ class Turn:
         if instead is not None:
             frame, data = instead, msgspec.json.encode(instead)
         self.drafts.see(frame)
+        self._tell(frame)
         self._waiting.append((data, frame))
         self._ready.set()
         if not self.begun.done() and self._ref is not None and self._producer is not None:
@@ -209,6 +220,10 @@ class Turn:
                 return
             if not self._is_complete:
                 await asyncio.sleep(GATHER_S)
+
+    def _tell(self, frame: Frame | None) -> None:
+        if self._hear is not None:
+            self._hear(frame)
 
     def _refuse(self, error: BaseException) -> None:
         if not self.begun.done():

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from copy import copy
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final, TypeVar
@@ -125,6 +126,22 @@ class ConversationStore:
             return False
         self._gate.open()
         return True
+
+    @property
+    def is_away(self) -> bool:
+        """Whether calls fail at once: the store did not answer, and is tried in the background. Nobody is asked."""
+        return self._gate is not None and not self._gate.is_open
+
+    def mark_away(self, error: UnavailableError) -> None:
+        """Take note that a call of somebody else's found the store away: calls fail at once until it answers."""
+        if self._gate is not None:
+            self._gate.shut(error)
+
+    def with_sessions(self, sessions: Sessions) -> ConversationStore:
+        """Return the same routing with other sessions, as another owner's, by the same connection. This one is to be closed."""
+        other = copy(self)
+        other._sessions = sessions
+        return other
 
     async def close(self) -> None:
         """Finish what was sent, and close what `init` opened. Later calls raise ClosedError; `init` opens it again."""
