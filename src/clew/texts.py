@@ -1,4 +1,4 @@
-"""What a person wants to read of an item, whoever wrote it: its text where the shape is a common one, else its data, shortened."""
+"""What a person wants to read of an item, whoever wrote it: its text in the common shapes, else its data, cut short."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from ..adapters.chatkit import BusyError, sentence_of, status_of
 from ..adapters.chatkit.attachments import TooLargeError, WrongTypeError
 from ..errors import ClewError
 from ..settings import Settings
-from . import endpoints, items_api, openapi, problems, runs_api, threads_api
+from . import endpoints, files_api, items_api, openapi, problems, runs_api, sessions_api, threads_api
 from .door import Door, Gate
 from .guarding import Guard
 from .limiting import Limiting, Limits
@@ -34,7 +34,13 @@ from .room import MakeServer, Room
 logger = logging.getLogger("clew.service")
 
 STATIC: Final = Path(__file__).parent / "static"
-OPERATIONS: Final = (*threads_api.OPERATIONS, *items_api.OPERATIONS, *runs_api.OPERATIONS)
+OPERATIONS: Final = (
+    *sessions_api.OPERATIONS,
+    *threads_api.OPERATIONS,
+    *items_api.OPERATIONS,
+    *runs_api.OPERATIONS,
+    *files_api.OPERATIONS,
+)
 """The HTTP API: what is served, and what the OpenAPI document describes."""
 GRACE_S: Final = 10.0
 """How long answers may go on when a worker is told to end."""

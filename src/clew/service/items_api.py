@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from msgspec import UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
+from .. import Item, NewItem, Page, Ref
 from ..errors import ConflictError, NotFoundError
 from ..store.checks import UNSET
 from .operations import Operation, Parameter, choice_of, number_of, query_of, read_json, send
@@ -47,42 +49,55 @@ async def append(request: Request) -> Response:
     body = read_body(await read_json(request), ItemsBody)
     for each in body.items:
         check_in_path(each.id, "an item's id")
+    return await add(request, ref_of(request), new_items(body.items), once_of(request, "append"))
+
+
+async def add(request: Request, ref: Ref, items: Sequence[NewItem], once: str | None, **headers: str) -> Response:
+    """Append items to a thread that is there, if `If-Match` holds, and answer what that did."""
     expect = revision_of(request)
     try:
-        done = await store_of(request).items.append(
-            ref_of(request), new_items(body.items), once=once_of(request, "append"), expect=expect
-        )
+        done = await store_of(request).items.append(ref, items, once=once, expect=expect)
     except ConflictError as error:
         if expect is None:
             raise
         raise PreconditionError("the thread has changed since this ETag") from error
     view = AppendedView(list(done.ids), list(done.positions), sorted(done.duplicates), done.revision, done.replayed)
-    headers = {"idempotency_replayed": "true"} if done.replayed else {}
+    if done.replayed:
+        headers["idempotency_replayed"] = "true"
     return send(view, 201, etag=thread_etag(done.revision), **headers)
 
 
 async def page(request: Request) -> Response:
     """Return the items between two others, the oldest or the newest first."""
+    found = await page_of(request, ref_of(request))
+    return send(ItemPage([item_view(each) for each in found], found.has_more, found.cursor if found.has_more else None))
+
+
+async def page_of(request: Request, ref: Ref) -> Page[Item]:
+    """Return the page of a thread's items that the query asks for."""
     query = query_of(request, "limit", "after", "before", "order")
-    newest_first = choice_of(query, "order", "asc", "desc") == "desc"
-    found = await store_of(request).items.page(
-        ref_of(request),
+    return await store_of(request).items.page(
+        ref,
         after=query.get("after"),
         before=query.get("before"),
         limit=number_of(query, "limit", 20),
-        newest_first=newest_first,
+        newest_first=choice_of(query, "order", "asc", "desc") == "desc",
     )
-    return send(ItemPage([item_view(each) for each in found], found.has_more, found.cursor if found.has_more else None))
 
 
 async def get(request: Request) -> Response:
     """Return one item."""
+    return await show(request, ref_of(request), request.path_params["item"], item_view)
+
+
+async def show(request: Request, ref: Ref, id: str, view: Callable[[Item], object]) -> Response:
+    """Answer with an item, or that the caller has this version already."""
     query_of(request)
-    found = await store_of(request).items.get(ref_of(request), request.path_params["item"])
+    found = await store_of(request).items.get(ref, id)
     etag = item_etag(found)
     if is_fresh(request, etag):
         return Response(status_code=304, headers={"etag": etag})
-    return send(item_view(found), etag=etag)
+    return send(view(found), etag=etag)
 
 
 async def replace(request: Request) -> Response:
@@ -115,8 +130,13 @@ async def replace(request: Request) -> Response:
 
 async def remove(request: Request) -> Response:
     """Remove an item."""
+    return await drop(request, ref_of(request), request.path_params["item"])
+
+
+async def drop(request: Request, ref: Ref, id: str) -> Response:
+    """Remove an item, and answer so."""
     refuse_if_match(request)
-    if not await store_of(request).items.remove(ref_of(request), request.path_params["item"]):
+    if not await store_of(request).items.remove(ref, id):
         raise NotFoundError("there is no such item in this thread")
     return Response(status_code=204)
 
@@ -127,10 +147,11 @@ _BEFORE: Final = Parameter("before", "The id of the item after the page.", {"typ
 _ORDER: Final = Parameter(
     "order", "The oldest first, or the newest.", {"type": "string", "enum": ["asc", "desc"], "default": "asc"}
 )
+PAGING: Final = (limit_parameter(), _AFTER, _BEFORE, _ORDER)
 
 OPERATIONS: Final = (
     Operation("GET", ITEMS, page, "Read a page of items", _TAG, answer=ItemPage,
-              parameters=(limit_parameter(), _AFTER, _BEFORE, _ORDER), problems=(*HELD, "unknown-cursor")),
+              parameters=PAGING, problems=(*HELD, "unknown-cursor")),
     Operation("POST", ITEMS, append, "Append items", _TAG, body=ItemsBody, answer=AppendedView, status=201,
               parameters=(IDEMPOTENCY_KEY, IF_MATCH), headers=("ETag", "Idempotency-Replayed"),
               problems=(*HELD, "precondition")),

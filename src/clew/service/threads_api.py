@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, Final
 
-from msgspec import UNSET, UnsetType
+from msgspec import UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .. import Ref, Store
+from .. import NewItem, Page, Ref, Store, Thread
 from ..errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
 from ..ids import new_thread_id
 from ..limits import MAX_PAGE
+from ..model import JSON
 from ..store.checks import UNSET as KEEP
 from .endpoints import room_of
 from .identity import identity_of
@@ -49,74 +51,116 @@ async def create(request: Request) -> Response:
     id = check_in_path(body.id, "the thread's id")
     if id is None:
         # Made from the key, so that the request that is sent again means the same thread.
-        id = new_thread_id() if once is None else f"thr_{blake2b(repr((owner, once)).encode(), digest_size=16).hexdigest()}"
+        id = new_thread_id() if once is None else f"thr_{digest_of(owner, once)}"
     for each in body.items:
         check_in_path(each.id, "an item's id")
-    ref, store = Ref(owner, id), store_of(request)
-    try:
-        done = await store.items.append(
-            ref, new_items(body.items), once=once, expect=0, create=True, title=body.title, metadata=body.metadata
-        )
-    except ConflictError as error:
-        raise AlreadyExistsError("there is a thread with this id already", actual=error.actual) from error
-    if body.ttl is not None:
-        await store.threads.expire(ref, body.ttl, sliding=body.sliding)
-    made = await store.threads.get(ref)
-    headers = {"etag": thread_etag(made.revision), "location": f"{BASE}/{id}"} | _replayed(done.replayed)
-    return send(thread_view(made), 201, **headers)
+    made, headers = await make(
+        store_of(request),
+        Ref(owner, id),
+        new_items(body.items),
+        once=once,
+        title=body.title,
+        metadata=body.metadata,
+        ttl=body.ttl,
+        sliding=body.sliding,
+    )
+    return send(thread_view(made), 201, location=f"{BASE}/{id}", **headers)
 
 
 async def list_(request: Request) -> Response:
     """List the caller's threads."""
     query = query_of(request, "limit", "cursor", "order")
-    limit, cursor = number_of(query, "limit", 20), query.get("cursor")
-    threads, owner = store_of(request).threads, identity_of(request).owner
-    if choice_of(query, "order", "updated", "created") == "created":
-        page = await threads.made(owner, limit=limit, after=cursor)
-    else:
-        page = await threads.list(owner, limit=limit, cursor=cursor)
+    page = await page_of(store_of(request), identity_of(request).owner, query)
     return send(ThreadPage([thread_view(each) for each in page], page.has_more, page.cursor if page.has_more else None))
 
 
 async def get(request: Request) -> Response:
     """Read a thread."""
-    query_of(request)
-    found = await store_of(request).threads.get(ref_of(request))
-    etag = thread_etag(found.revision)
-    if is_fresh(request, etag):
-        return Response(status_code=304, headers={"etag": etag})
-    return send(thread_view(found), etag=etag)
+    return await show(request, ref_of(request), thread_view)
 
 
 async def update(request: Request) -> Response:
     """Change the title, some fields of the metadata, or both."""
     body = read_body(await read_json(request), UpdateBody)
-    expect = revision_of(request)
-    try:
-        found = await store_of(request).threads.update(
-            ref_of(request),
-            title=KEEP if isinstance(body.title, UnsetType) else body.title,
-            metadata=None if body.metadata is UNSET else body.metadata,
-            expect=expect,
-        )
-    except ConflictError as error:
-        raise PreconditionError("the thread has changed since this ETag") from error
+    found = await change(request, ref_of(request), body.title, body.metadata)
     return send(thread_view(found), etag=thread_etag(found.revision))
 
 
 async def delete(request: Request) -> Response:
     """Delete a thread and all that is in it."""
+    return await drop(request, ref_of(request))
+
+
+# -- what threads and sessions share ------------------------------------------------------------------------------------
+
+
+def digest_of(*words: str) -> str:
+    """Return the 32 hexadecimal digits that these words make."""
+    return blake2b(repr(words).encode(), digest_size=16).hexdigest()
+
+
+async def make(
+    store: Store,
+    ref: Ref,
+    items: Sequence[NewItem],
+    *,
+    once: str | None,
+    title: str | None,
+    metadata: Mapping[str, JSON],
+    ttl: float | None,
+    sliding: bool = True,
+) -> tuple[Thread, dict[str, str]]:
+    """Make a thread that is not there yet, and return it with the headers that tell of it; AlreadyExistsError where it is."""
+    try:
+        done = await store.items.append(ref, items, once=once, expect=0, create=True, title=title, metadata=metadata)
+    except ConflictError as error:
+        raise AlreadyExistsError("there is a thread with this id already", actual=error.actual) from error
+    if ttl is not None:
+        await store.threads.expire(ref, ttl, sliding=sliding)
+    made = await store.threads.get(ref)
+    return made, {"etag": thread_etag(made.revision)} | ({"idempotency_replayed": "true"} if done.replayed else {})
+
+
+async def page_of(store: Store, owner: str, query: dict[str, str]) -> Page[Thread]:
+    """Return the page of an owner's threads that `limit`, `cursor` and `order` of a query ask for."""
+    limit, cursor = number_of(query, "limit", 20), query.get("cursor")
+    if choice_of(query, "order", "updated", "created") == "created":
+        return await store.threads.made(owner, limit=limit, after=cursor)
+    return await store.threads.list(owner, limit=limit, cursor=cursor)
+
+
+async def show(request: Request, ref: Ref, view: Callable[[Thread], object]) -> Response:
+    """Answer with a thread, or that the caller has this version already."""
+    query_of(request)
+    found = await store_of(request).threads.get(ref)
+    etag = thread_etag(found.revision)
+    if is_fresh(request, etag):
+        return Response(status_code=304, headers={"etag": etag})
+    return send(view(found), etag=etag)
+
+
+async def change(request: Request, ref: Ref, title: str | UnsetType | None, metadata: dict[str, Any] | UnsetType) -> Thread:
+    """Set what of a thread is not UNSET, if `If-Match` holds, and return it."""
+    try:
+        return await store_of(request).threads.update(
+            ref,
+            title=KEEP if isinstance(title, UnsetType) else title,
+            metadata=None if isinstance(metadata, UnsetType) else metadata,
+            expect=revision_of(request),
+        )
+    except ConflictError as error:
+        raise PreconditionError("the thread has changed since this ETag") from error
+
+
+async def drop(request: Request, ref: Ref) -> Response:
+    """Delete a thread, and answer so."""
     refuse_if_match(request)
-    threads, ref = store_of(request).threads, ref_of(request)
+    threads = store_of(request).threads
     if not await threads.delete(ref):
         # It says which it is: never there, or gone.
         await threads.get(ref)
         raise NotFoundError("there is no such thread")
     return Response(status_code=204)
-
-
-def _replayed(replayed: bool) -> dict[str, str]:
-    return {"idempotency_replayed": "true"} if replayed else {}
 
 
 def limit_parameter(default: int = 20) -> Parameter:
@@ -131,14 +175,14 @@ _KEY: Final[dict[str, Any]] = {"type": "string", "pattern": "^[!-~]{1,255}$"}
 IDEMPOTENCY_KEY: Final = Parameter(
     "Idempotency-Key", "A word of its own for each request: sent again with it, nothing is done twice.", _KEY, "header"
 )
-_ORDER: Final = Parameter(
+ORDER: Final = Parameter(
     "order", "By the newest write, or the newest made.", {"type": "string", "enum": ["updated", "created"], "default": "updated"}
 )
 _TAG: Final = "threads"
 HELD: Final = ("missing", "gone")
 
 OPERATIONS: Final = (
-    Operation("GET", BASE, list_, "List threads", _TAG, answer=ThreadPage, parameters=(limit_parameter(), CURSOR, _ORDER),
+    Operation("GET", BASE, list_, "List threads", _TAG, answer=ThreadPage, parameters=(limit_parameter(), CURSOR, ORDER),
               problems=("unknown-cursor",)),
     Operation("POST", BASE, create, "Make a thread", _TAG, body=CreateBody, answer=ThreadView, status=201,
               parameters=(IDEMPOTENCY_KEY,), headers=("ETag", "Location", "Idempotency-Replayed"), problems=("conflict", "gone")),
