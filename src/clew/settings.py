@@ -153,6 +153,7 @@ class Settings:
         source: where the URL comes from, for people: a variable's name, or "the default".
         files_url: where files are kept (`clew.files`); None for beside the store.
         access: who may come in to the service.
+        owner_named: the owner was named, and is not just who runs the program.
     """
 
     url: str = field(repr=False)
@@ -160,6 +161,7 @@ class Settings:
     source: str
     files_url: str | None = field(default=None, repr=False)
     access: Access = field(default_factory=Access)
+    owner_named: bool = False
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, env_file: str | Path | None = ".env") -> Settings:
@@ -182,7 +184,7 @@ class Settings:
         url, source = _choose_url(found)
         owner = check_id(_choose_owner(found), "CLEW_OWNER")
         url = _with_namespace(url, found.get("CLEW_NAMESPACE"))
-        return cls(url, owner, source, found.get("CLEW_FILES_URL"), Access.from_found(found))
+        return cls(url, owner, source, found.get("CLEW_FILES_URL"), Access.from_found(found), "CLEW_OWNER" in found)
 
     def make_folder(self) -> None:
         """Make the folder of the default file, readable by its user alone; any other store's place is its owner's to make.

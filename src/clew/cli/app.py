@@ -82,6 +82,27 @@ def serve(
     serve_page(settings, host, port, tell=note)
 
 
+@app.command(epilog="Examples:  clew mcp    clew mcp --owner ada    clew mcp --url redis://localhost:6379/0 --bare-keys")
+def mcp(
+    url: Url = None,
+    owner: Owner = None,
+    bare_keys: Annotated[
+        bool | None,
+        typer.Option(
+            "--bare-keys/--own-keys",
+            help="Values stand under just their keys, as the coaia command line has them, or under keys of the owner's own; "
+            "bare where no owner is named.",
+        ),
+    ] = None,
+) -> None:
+    """Serve values, conversations and workflow state to an MCP client, over standard input and output."""
+    from ..mcp import serve_stdio
+
+    settings = settings_of(url, owner)
+    is_bare = not settings.owner_named if bare_keys is None else bare_keys
+    run(serve_stdio(settings.url, settings.owner, bare_keys=is_bare))
+
+
 @app.command(epilog="Examples:  clew threads    clew threads --limit 100 --json    clew threads --cursor CURSOR")
 def threads(
     limit: Annotated[int, typer.Option(help="How many, from 1 to 1,000.")] = 20,

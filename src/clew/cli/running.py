@@ -78,7 +78,7 @@ def settings_of(url: str | None, owner: str | None) -> Settings:
     if url is not None:
         settings = replace(settings, url=url, source="the command line")
     if owner is not None:
-        settings = replace(settings, owner=check_id(owner, "--owner"))
+        settings = replace(settings, owner=check_id(owner, "--owner"), owner_named=True)
     settings.make_folder()
     return settings
 

@@ -1,0 +1,24 @@
+"""`clew mcp`: the server over standard input and output, for one owner who is named when it starts."""
+
+from __future__ import annotations
+
+from mcp.server.stdio import stdio_server
+
+from .desk import Shelves
+from .opening import Opening
+from .server import make_server
+
+
+async def serve_stdio(url: str, owner: str, *, bare_keys: bool = False) -> None:
+    """Serve until standard input ends. The store is opened at the first call, so that a server starts while it is away.
+
+    Args:
+        url: the store.
+        owner: whose conversations and values these are.
+        bare_keys: values stand under just the key that is given, where the `coaia` command line has them.
+    """
+    shelves = Shelves.of(url, bare=bare_keys)
+    async with Opening(url) as opening:
+        server = make_server(opening.store, lambda context: owner, shelves=shelves, in_full=True)
+        async with stdio_server() as (reading, writing):
+            await server.run(reading, writing, server.create_initialization_options())
