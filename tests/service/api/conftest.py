@@ -15,6 +15,7 @@ import pytest
 import uvicorn
 
 import clew
+import servers
 from clew.service import make_app
 from clew.settings import Settings
 
@@ -90,6 +91,36 @@ async def api(request: pytest.FixtureRequest, serve: Serve) -> Api:
 async def lone(serve: Serve) -> Api:
     """A service on SQLite."""
     return await serve()
+
+
+@pytest.fixture
+def folder_url(tmp_path: Path) -> str:
+    """The URL of a folder for files."""
+    return (tmp_path / "files").as_uri()
+
+
+@pytest.fixture(params=["folder", "s3"])
+def files_url(request: pytest.FixtureRequest, folder_url: str) -> str:
+    """The URL of an empty place for files, of each kind in turn."""
+    if request.param == "folder":
+        return folder_url
+    bucket: str = request.getfixturevalue("bucket")
+    server: servers.ObjectServer = request.getfixturevalue("object_server")
+    return server.url(bucket, "chat", timeout=5)
+
+
+@pytest.fixture
+async def filed(serve: Serve, files_url: str, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """A service whose files are in a folder, or in a bucket."""
+    monkeypatch.setenv("CLEW_FILES_URL", files_url)
+    return await serve("memory://")
+
+
+@pytest.fixture
+async def foldered(serve: Serve, folder_url: str, monkeypatch: pytest.MonkeyPatch) -> Api:
+    """A service whose files are in a folder, each of at most 100,000 bytes."""
+    monkeypatch.setenv("CLEW_FILES_URL", folder_url)
+    return await serve("memory://", CLEW_MAX_FILE="100000")
 
 
 @pytest.fixture
