@@ -106,11 +106,6 @@ async def test_an_interrupted_import_goes_on_when_it_is_run_again(
     await fill(url, extra=3_000)
     lines = clew("export").stdout.splitlines(keepends=True)
     target = f"sqlite:///{tmp_path / 'target.db'}"
-    process = start_import(target, environment)
-    assert process.stdin is not None
-    # The half of it, and then nothing, so that it waits in the middle.
-    process.stdin.write("".join(lines[: len(lines) // 2]))
-    process.stdin.flush()
 
     async def has_begun() -> bool:
         if not os.path.exists(tmp_path / "target.db"):
@@ -119,11 +114,19 @@ async def test_an_interrupted_import_goes_on_when_it_is_run_again(
             page = await store.items.page(Ref(OWNER, "hard"), limit=1, missing_ok=True)
         return len(page) > 0
 
-    await wait_until(has_begun, timeout=30)
-    process.send_signal(end)
-    process.stdin.close()
-    process.stdin = None
-    _, errors = process.communicate(timeout=20)
+    with start_import(target, environment) as process:
+        try:
+            assert process.stdin is not None
+            # The half of it, and then nothing, so that it waits in the middle.
+            process.stdin.write("".join(lines[: len(lines) // 2]))
+            process.stdin.flush()
+            await wait_until(has_begun, timeout=30)
+            process.send_signal(end)
+            process.stdin.close()
+            process.stdin = None
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert process.returncode == (-signal.SIGKILL if end is signal.SIGKILL else 130)
     assert "Traceback" not in errors
     half = await read(target)
