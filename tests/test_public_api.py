@@ -91,7 +91,7 @@ VERBS = {
         "interrupted",
         "wait_stop",
     ],
-    clew.store.Values: ["create", "delete", "get", "list", "put"],
+    clew.store.Values: ["create", "delete", "get", "get_data", "list", "put", "put_data", "splice"],
 }
 BROUGHT = """
 import sys

@@ -11,6 +11,7 @@ from ..errors import ClosedError, InvalidError
 from ..records import Partition
 from ..schemes import open_backend
 from ..settings import Settings
+from .gate import Gate
 from .items import Items
 from .routes import Routes
 from .runs import Producer, Runs
@@ -18,7 +19,7 @@ from .threads import Threads
 from .trimming import safe_cut
 from .values import Values
 
-__all__ = ["Connecting", "Items", "Producer", "Routes", "Runs", "Store", "Threads", "Values", "connect", "safe_cut"]
+__all__ = ["Connecting", "Gate", "Items", "Producer", "Routes", "Runs", "Store", "Threads", "Values", "connect", "safe_cut"]
 
 
 class Store:

@@ -13,6 +13,7 @@ from ..errors import ConflictError, InvalidError, NotFoundError, UnsupportedErro
 from ..limits import MAX_TTL_MS, check_data, check_json, check_partition
 from ..model import JSON, ThreadKey
 from ..records import Partition
+from ..splicing import Splicing
 
 LOG: Final = "items"
 """The log of every thread."""
@@ -75,6 +76,13 @@ def need_collecting(backend: Backend) -> Collecting:
     if isinstance(backend, Collecting):
         return backend
     raise UnsupportedError("this store has no sets and lists under literal keys: use another one")
+
+
+def need_splicing(backend: Backend) -> Splicing:
+    """Return the backend as one whose values are changed at their end, or raise UnsupportedError."""
+    if isinstance(backend, Splicing):
+        return backend
+    raise UnsupportedError("this store cannot change a value at its end: use another one, or put the whole value")
 
 
 def ttl_ms_of(ttl: float) -> int:

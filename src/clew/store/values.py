@@ -14,7 +14,8 @@ from ..errors import UnreadableError
 from ..limits import MAX_VALUE_KEY_BYTES, check_id, check_limit
 from ..model import JSON, Page, Value
 from ..records import ANY, Any_
-from .checks import encode_json, need_values, ttl_ms_of
+from ..splicing import Splicing
+from .checks import UNSET, Unset, encode_json, need_splicing, need_values, ttl_ms_of
 
 _SPECIAL: Final = re.compile(r"([*?\[\]\\^-])")
 
@@ -24,6 +25,8 @@ class Values:
 
     def __init__(self, backend: Backend, prefix: str) -> None:
         self._backend = backend
+        self._values: ValuesPower | None = None
+        self._splicing: Splicing | None = None
         self.prefix = check_prefix(prefix)
 
     async def get(self, key: str, *, ttl: bool = True) -> Value | None:
@@ -83,6 +86,58 @@ class Values:
         keys, following = await self._power().scan_values(glob, limit=limit, cursor=cursor)
         return Page([key.removeprefix(self.prefix) for key in keys], following is not None, following)
 
+    async def get_data(self, key: str) -> bytes | None:
+        """Return the bytes of a value as they are stored, None where there is none. One call."""
+        return await self._power().get_value(self._name(key))
+
+    async def put_data(
+        self, key: str, data: bytes, *, ttl: float | None = None, when: bytes | Any_ | None = ANY
+    ) -> tuple[bool, bytes | None]:
+        """Set the bytes of a value, if the one stored now is `when` (None: none; ANY: whatever is there). One call.
+
+        Args:
+            data: at most `limits.MAX_DATA_BYTES`.
+            ttl: seconds until it vanishes; None keeps it for ever.
+
+        Returns:
+            whether it was written, and what was stored before.
+        """
+        ttl_ms = None if ttl is None else ttl_ms_of(ttl)
+        return await self._power().put_value(self._name(key), data, ttl_ms=ttl_ms, when=when)
+
+    async def splice(
+        self,
+        key: str,
+        data: bytes,
+        *,
+        mark: bytes,
+        tail: int,
+        whole: bool = False,
+        ttl: float | Unset | None = UNSET,
+        ttl_at: tuple[int, int] | None = None,
+    ) -> tuple[bool, bytes | None]:
+        """Put `data` where the value's last `tail` bytes stand, or in the place of all of it, if these begin with `mark`.
+
+        One call: so a value grows at its end without being sent or written anew, and is replaced only as it was read.
+
+        Args:
+            data: what comes there; at least as long as `tail`.
+            mark: what these last bytes must begin with.
+            tail: from 1 to `splicing.MAX_TAIL_BYTES`.
+            whole: whether all of it is replaced.
+            ttl: seconds that it then has left; None for ever; its time is left alone where nothing is given.
+            ttl_at: from where to where in these last bytes its milliseconds stand as digits, 0 for ever, instead of `ttl`.
+
+        Returns:
+            whether it was done, and the last bytes as they were; None where there is no value.
+        """
+        if self._splicing is None:
+            self._splicing = need_splicing(self._backend)
+        ttl_ms = None if isinstance(ttl, Unset) else 0 if ttl is None else ttl_ms_of(ttl)
+        return await self._splicing.splice_value(
+            self._name(key), data, mark=mark, tail=tail, whole=whole, ttl_ms=ttl_ms, ttl_at=ttl_at
+        )
+
     async def _put(self, key: str, value: JSON, ttl: float | None, when: Any_ | None) -> bool:
         name = self._name(key)
         data = encode_json(value, "the value")
@@ -93,7 +148,10 @@ class Values:
         return name_of(self.prefix, key, "a value's key")
 
     def _power(self) -> ValuesPower:
-        return need_values(self._backend)
+        # Asked once: to see whether an object has a protocol's methods costs as much as half a round trip.
+        if self._values is None:
+            self._values = need_values(self._backend)
+        return self._values
 
 
 def check_prefix(prefix: str) -> str:

@@ -20,9 +20,8 @@ from ... import Resolved, Store, connect
 from ...errors import ClosedError, ConflictError, InvalidError, NotFoundError, UnavailableError
 from ...ids import new_id
 from ...settings import mask_url
-from ...store import Routes
+from ...store import Gate, Routes
 from .config import ConversationConfig
-from .gate import Gate
 from .sessions import Sessions
 
 logger = logging.getLogger("clew.routing")
@@ -98,7 +97,7 @@ class ConversationStore:
         await self.close()
         self._url = None if self._given is not None else self.config.choose_url(url)
         place = "the given store" if self._url is None else mask_url(self._url.partition("?")[0])
-        gate = Gate(self._probe, place)
+        gate = Gate(self._probe, place, "routing")
         try:
             await self._open()
         except UnavailableError as error:

@@ -1,4 +1,7 @@
-"""Whether the store is there. While it is known to be away calls fail at once, and it is tried until it is back."""
+"""Whether a store is there. While it is known to be away calls fail at once, and it is tried until it is back.
+
+Shared by what must go on without its store: it asks the gate before each call, and tells it of each UnavailableError.
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from ...errors import ClewError, UnavailableError
-
-logger = logging.getLogger("clew.routing")
+from ..errors import ClewError, UnavailableError
 
 FIRST_S: Final = 0.1
 MOST_S: Final = 2.0
@@ -20,14 +21,19 @@ MOST_S: Final = 2.0
 class Gate:
     """Open while the store answers.
 
+    Each turn is one line in the log `clew.<who>`, a warning `<who>_away` or the information `<who>_back` (`event`).
+
     Args:
         probe: tries the store once, and raises where it does not answer.
         place: the store, credentials masked.
+        who: whose store it is, in one word, as `routing`.
     """
 
-    def __init__(self, probe: Callable[[], Awaitable[None]], place: str) -> None:
+    def __init__(self, probe: Callable[[], Awaitable[None]], place: str, who: str) -> None:
         self._probe = probe
         self._place = place
+        self._who = who
+        self._logger = logging.getLogger(f"clew.{who}")
         self._away: str | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -47,14 +53,18 @@ class Gate:
         if self._away is None:
             self._away = str(error)
             # One line for each time that it goes, and not one for each call.
-            logger.warning("routing store away: %s", self._away, extra={"event": "routing_away", "store": self._place})
+            self._tell(logging.WARNING, "away", self._away)
         self._watch()
 
     def open(self) -> None:
         """The store answered."""
         if self._away is not None:
             self._away = None
-            logger.info("routing store back: %s", self._place, extra={"event": "routing_back", "store": self._place})
+            self._tell(logging.INFO, "back", self._place)
+
+    def _tell(self, level: int, turn: str, detail: str) -> None:
+        extra = {"event": f"{self._who}_{turn}", "store": self._place}
+        self._logger.log(level, "%s store %s: %s", self._who, turn, detail, extra=extra)
 
     async def aclose(self) -> None:
         """Try no more."""
@@ -65,7 +75,7 @@ class Gate:
 
     def _watch(self) -> None:
         if self._task is None or self._task.done() or self._task.get_loop() is not asyncio.get_running_loop():
-            self._task = asyncio.create_task(self._try_until_back(), name="clew-routing-probe")
+            self._task = asyncio.create_task(self._try_until_back(), name=f"clew-{self._who}-probe")
 
     async def _try_until_back(self) -> None:
         pause = FIRST_S
