@@ -16,5 +16,6 @@ from .desk import Shelves
 from .opening import Opening
 from .server import make_server
 from .stdio import serve_stdio
+from .watching import Watching
 
-__all__ = ["Opening", "Shelves", "make_server", "serve_stdio"]
+__all__ = ["Opening", "Shelves", "Watching", "make_server", "serve_stdio"]

@@ -43,6 +43,7 @@ def make_server(
     owner_of: Callable[[Context], str],
     *,
     shelves: Shelves | None = None,
+    watching: Watching | None = None,
     lasting: bool = True,
     in_full: bool = False,
     zone: tzinfo | None = None,
@@ -53,12 +54,13 @@ def make_server(
         open_store: returns the open store at each call; a ClewError fails only that call.
         owner_of: whose call it is, from the SDK's context. Everything the call reaches is theirs.
         shelves: where values stand; under keys of each owner's own for None.
+        watching: what tells clients of news; one of the server's own for None. It is closed with the server.
         lasting: connections of the protocol until 2025-11-25 last, and can be told of news; False for HTTP without sessions.
         in_full: tell callers what is known of a store that is away, as its address: for a server of its caller's own.
         zone: where the day of `resume_yesterday` begins; this machine's own for None.
     """
     made = _Server(open_store, owner_of, shelves or Shelves(), in_full, zone)
-    watching = Watching(open_store, owner_of)
+    watching = watching or Watching(open_store, owner_of)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Server[Watching]) -> AsyncIterator[Watching]:

@@ -7,7 +7,7 @@ import contextlib
 import logging
 import signal
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -28,6 +28,8 @@ from . import endpoints, files_api, items_api, openapi, problems, runs_api, sess
 from .door import Door, Gate
 from .guarding import Guard
 from .limiting import Limiting, Limits
+from .mcp_api import PATH as MCP
+from .mcp_api import Endpoint, Mcp
 from .operations import routes_of
 from .room import MakeServer, Room
 
@@ -77,9 +79,11 @@ def make_app(
         app.state.limits = Limits(chosen.access)
         await room.open()
         app.state.room = room
+        app.state.mcp = mcp = Mcp(room, chosen)
         try:
-            with _hearing_the_end(room):
-                yield
+            with _hearing_the_end(room.close_readers, mcp.close_streams):
+                async with mcp.run():
+                    yield
         finally:
             await room.aclose(grace)
 
@@ -91,6 +95,7 @@ def make_app(
             Route("/openapi.json", openapi.serve(OPERATIONS)),
             Route("/api/v1/attachments/{id}", endpoints.upload, methods=["PUT"]),
             Route("/api/v1/attachments/{id}", endpoints.download),
+            Route(MCP, Endpoint(), methods=["POST"]),
             Route("/healthz", endpoints.healthz),
             Route("/readyz", endpoints.readyz),
             Route("/problems/{name}", problems.explain),
@@ -149,7 +154,7 @@ def _status_of(error: ClewError) -> int:
 
 
 @contextlib.contextmanager
-def _hearing_the_end(room: Room) -> Iterator[None]:
+def _hearing_the_end(*ends: Callable[[], None]) -> Iterator[None]:
     """End every open response as soon as the process is told to end: the server waits for them before anything else."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -158,7 +163,8 @@ def _hearing_the_end(room: Room) -> Iterator[None]:
     before = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
 
     def hear(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(room.close_readers)
+        for end in ends:
+            loop.call_soon_threadsafe(end)
         handler = before[signal.Signals(number)]
         if callable(handler):
             handler(number, frame)

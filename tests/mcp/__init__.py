@@ -1,0 +1,1 @@
+"""clew as an MCP server, driven by the official client."""
