@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import uvicorn
+from starlette.applications import Starlette
 
 from .. import Store
 from ..errors import DeniedError, UnavailableError
@@ -39,6 +40,28 @@ def serve(settings: Settings, host: str, port: int, *, tell: Callable[[str], Non
             f"without a login clew serve does not listen on {host}, where everybody would be this one user: leave --host out, or "
             "let people come in by tokens (CLEW_AUTH=token)"
         )
+    run(make_app(settings), host, port, lambda address: tell(f"the page is at {address}  (Ctrl-C ends it)"))
+
+
+def run(app: Starlette, host: str, port: int, tell: Callable[[str], None]) -> None:
+    """Run an application as the service is run. `tell` gets its address, as soon as it listens.
+
+    Raises:
+        DeniedError, UnavailableError: the port may not be used, or is taken.
+    """
+    with listen(host, port) as listening:
+        name = f"[{host}]" if ":" in host else host
+        tell(f"http://{name}:{listening.getsockname()[1]}")
+        config = uvicorn.Config(app, log_level="warning", access_log=False)
+        uvicorn.Server(config).run(sockets=[listening])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens.
+
+    Raises:
+        DeniedError, UnavailableError: the port may not be used, or is taken.
+    """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         listening = socket.create_server((host, port), family=family, backlog=2048)
@@ -48,8 +71,7 @@ def serve(settings: Settings, host: str, port: int, *, tell: Callable[[str], Non
         raise UnavailableError(
             f"port {port} of {host} cannot be used ({error.strerror}): choose another one, as --port 0"
         ) from error
-    with listening:
-        name = f"[{host}]" if ":" in host else host
-        tell(f"the page is at http://{name}:{listening.getsockname()[1]}  (Ctrl-C ends it)")
-        config = uvicorn.Config(make_app(settings), log_level="warning", access_log=False)
-        uvicorn.Server(config).run(sockets=[listening])
+    # Asyncio does so only for sockets that name their protocol, and these do not. Without it an answer's body, which is a write
+    # of its own, waits 40 milliseconds for the other side to acknowledge the head.
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ import uvicorn
 import clew
 import servers
 from clew.service import make_app
+from clew.service.serving import listen
 from clew.settings import Settings
 
 from ...support import wait_until
@@ -26,6 +26,7 @@ from .signing import ISSUER, SECRET, KeyServer, bearer, sign
 JSON = Any
 """What a reply holds; a test looks into it."""
 THREADS = "/api/v1/threads"
+SESSIONS = "/api/sessions"
 
 
 @dataclass
@@ -50,7 +51,7 @@ Serve = Callable[..., Awaitable[Api]]
 async def serving(settings: Settings) -> AsyncIterator[Api]:
     """Serve for as long as the block lasts."""
     app = make_app(settings, make_server=make_server, grace=1, lease=1.5, beat=0.5)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with listen("127.0.0.1", 0) as listening:
         base = f"http://127.0.0.1:{listening.getsockname()[1]}"
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", ws="none"))
         task = asyncio.create_task(server.serve(sockets=[listening]))
