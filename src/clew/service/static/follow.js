@@ -1,5 +1,6 @@
 // Following an answer: from its first event, or from the last one seen, on whichever worker answers, until its end.
 
+import { isAsking } from "./session.js";
 import { ask, Refusal } from "./wire.js";
 
 const ENDINGS = new Set(["done", "error", "cancelled", "interrupted"]);
@@ -55,6 +56,10 @@ export async function follow(thread, run, on, signal) {
     } catch (error) {
       if (signal.aborted) return null;
       if (error instanceof Refusal && error.status < 500) return "gone";
+      if (isAsking()) {
+        await isAsking();
+        continue;
+      }
       on.away(error);
     } finally {
       clearTimeout(timer);

@@ -1,6 +1,8 @@
 // The items of a conversation, as elements: each by its id, so that an event that comes again changes nothing.
 
 import { render } from "./markdown.js";
+import { isSignedIn } from "./session.js";
+import { ask } from "./wire.js";
 
 const MARKS = {
   stopped: "Stopped here.",
@@ -23,15 +25,52 @@ export function icon(name) {
   return made;
 }
 
+// A link cannot say who asks: where one is signed in, files are fetched, and shown from here. A picture is drawn, never opened.
+const blobs = new Map();
+
+function fetched(id) {
+  if (!blobs.has(id)) {
+    const reading = ask(`/api/v1/attachments/${encodeURIComponent(id)}`).then(async (response) =>
+      URL.createObjectURL(new Blob([await response.arrayBuffer()], { type: response.headers.get("content-type") ?? "" })),
+    );
+    blobs.set(id, reading);
+    reading.catch(() => blobs.delete(id));
+  }
+  return blobs.get(id);
+}
+
+function forgetBlobs() {
+  for (const each of blobs.values()) each.then(URL.revokeObjectURL, () => {});
+  blobs.clear();
+}
+
+async function download(each, link) {
+  const note = link.parentElement.querySelector(".bad");
+  note?.remove();
+  try {
+    const saving = make("a");
+    Object.assign(saving, { href: await fetched(each.id), download: each.name });
+    saving.click();
+  } catch (error) {
+    link.after(make("span", "bad", ` ${error.message}`));
+  }
+}
+
 function files(attachments) {
   const made = make("ul", "files");
   for (const each of attachments ?? []) {
-    const link = make("a", "file");
-    link.href = `/api/v1/attachments/${encodeURIComponent(each.id)}`;
-    link.target = "_blank";
+    const address = `/api/v1/attachments/${encodeURIComponent(each.id)}`;
+    const link = make(isSignedIn() ? "button" : "a", "file");
+    if (isSignedIn()) {
+      link.type = "button";
+      link.title = `Save ${each.name}`;
+      link.addEventListener("click", () => download(each, link));
+    } else Object.assign(link, { href: address, target: "_blank" });
     if (each.type === "image") {
       const picture = make("img");
-      Object.assign(picture, { src: link.href, alt: each.name, loading: "lazy" });
+      Object.assign(picture, { alt: each.name, loading: "lazy" });
+      if (isSignedIn()) fetched(each.id).then((url) => (picture.src = url), () => {});
+      else picture.src = address;
       link.append(picture);
     } else link.append(icon("page"), ` ${each.name}`);
     made.appendChild(make("li")).append(link);
@@ -103,6 +142,7 @@ export class Items {
   }
 
   clear() {
+    forgetBlobs();
     this.known.clear();
     this.list.replaceChildren();
   }

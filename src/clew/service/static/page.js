@@ -5,6 +5,7 @@ import { follow } from "./follow.js";
 import { Items, textOf } from "./items.js";
 import { ThreadList, titleOf } from "./list.js";
 import { Presence } from "./presence.js";
+import { takeFromAddress } from "./session.js";
 import { Away, request, standing, start, stop } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
@@ -397,7 +398,7 @@ others.addEventListener("message", ({ data }) => {
 setInterval(look, LOOK_MS);
 document.addEventListener("visibilitychange", look);
 addEventListener("online", () => presence.lost());
-addEventListener("popstate", () => show(location.hash.slice(1) || null));
+addEventListener("popstate", () => (takeFromAddress() ? location.reload() : show(location.hash.slice(1) || null)));
 
 list.load().then(drawTitle, failed);
 show(location.hash.slice(1) || null);

@@ -1,8 +1,10 @@
 // Requests to the server. A Refusal has its sentence; an Away says that nobody answered, or that the store is not there.
 
+import { current, headers, signIn } from "./session.js";
+
 export class Refusal extends Error {
   constructor(status, body) {
-    super(body?.error?.message ?? "The server refused this.");
+    super(body?.error?.message ?? body?.detail ?? "The server refused this.");
     this.status = status;
     this.type = body?.error?.type;
     this.run = body?.error?.run;
@@ -13,16 +15,22 @@ export class Away extends Error {}
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
+// A request as whoever is signed in; where the server does not take that, it waits for them to sign in, and goes out again.
 export async function ask(url, options = {}) {
+  const sent = current();
   let response;
   try {
-    response = await fetch(url, options);
+    response = await fetch(url, { ...options, headers: { ...options.headers, ...headers() } });
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new Away("The server cannot be reached.");
   }
   if (response.ok) return response;
   const body = await response.json().catch(() => null);
+  if (response.status === 401) {
+    await signIn(sent, body?.detail, options.signal);
+    return ask(url, options);
+  }
   if (response.status === 503) throw new Away(body?.error?.message ?? "The server is not ready.");
   throw new Refusal(response.status, body);
 }
