@@ -27,6 +27,7 @@ class Splicing(Protocol):
         *,
         mark: bytes,
         tail: int,
+        keep: int = 0,
         whole: bool = False,
         ttl_ms: int | None = None,
         ttl_at: tuple[int, int] | None = None,
@@ -36,10 +37,11 @@ class Splicing(Protocol):
         A call is never sent twice: UnavailableError, where its outcome is not known.
 
         Args:
-            data: what comes there; at least as long as `tail`.
+            data: what comes there; with `keep` at least as long as `tail`.
             mark: what these last bytes must begin with; not empty.
             tail: how many they are, from 1 to MAX_TAIL_BYTES. A shorter value does not match.
-            whole: whether the whole value is replaced.
+            keep: how many of the very last bytes stay, after `data`; fewer than `tail`.
+            whole: whether the whole value is replaced; then nothing is kept.
             ttl_ms: milliseconds it then has left; 0 for ever; None leaves its time alone.
             ttl_at: from where to where (exclusive) in these last bytes the milliseconds stand as decimal digits, spaces before
                 them; what is no such number leaves its time alone.
@@ -54,9 +56,17 @@ class Splicing(Protocol):
 
 
 def check_splice(
-    key: str, data: bytes, mark: bytes, tail: int, ttl_ms: int | None, ttl_at: tuple[int, int] | None
-) -> tuple[str, str]:
-    """Return the time to live and the place of it as backends send them, or raise InvalidError where an argument is wrong."""
+    key: str,
+    data: bytes,
+    *,
+    mark: bytes,
+    tail: int,
+    keep: int,
+    whole: bool,
+    ttl_ms: int | None,
+    ttl_at: tuple[int, int] | None,
+) -> None:
+    """Raise InvalidError where an argument of `splice_value` is wrong."""
     check_value_key(key)
     check_data(data, "what is put at the end of a value")
     check_data(mark, "the mark")
@@ -64,18 +74,20 @@ def check_splice(
         raise InvalidError(f"the tail is a number of bytes from 1 to {MAX_TAIL_BYTES:,}, not {tail!r}")
     if not 1 <= len(mark) <= tail:
         raise InvalidError("the mark is empty or longer than the tail: give the bytes that the tail begins with")
-    if len(data) < tail:
+    if isinstance(keep, bool) or not isinstance(keep, int) or not 0 <= keep < tail or (keep and whole):
+        raise InvalidError(
+            f"what is kept of a tail of {tail} bytes is a number of fewer bytes, 0 for a whole value, not {keep!r}"
+        )
+    if len(data) + keep < tail:
         raise InvalidError("what is put at the end is shorter than what it replaces: put the whole value")
     if ttl_ms is not None and ttl_at is not None:
         raise InvalidError("a time to live is given or read, not both: leave one of them out")
     if ttl_ms is not None and (isinstance(ttl_ms, bool) or not isinstance(ttl_ms, int) or not 0 <= ttl_ms <= MAX_TTL_MS):
         raise InvalidError("a time to live must be from 1 millisecond to 100 years, or 0 for ever")
-    if ttl_at is None:
-        return "" if ttl_ms is None else str(ttl_ms), ""
-    first, last = ttl_at
-    if not (isinstance(first, int) and isinstance(last, int) and 0 <= first < last <= tail):
-        raise InvalidError(f"the milliseconds stand within the tail, from one place to a later one, not at {ttl_at!r}")
-    return f"{first + 1}", f"{last}"
+    if ttl_at is not None:
+        first, last = ttl_at
+        if not (isinstance(first, int) and isinstance(last, int) and 0 <= first < last <= tail):
+            raise InvalidError(f"the milliseconds stand within the tail, from one place to a later one, not at {ttl_at!r}")
 
 
 def too_large() -> InvalidError:

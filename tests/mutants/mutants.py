@@ -211,7 +211,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "an expiry of a key in seconds": Mutant(_command("PEXPIRE", "EXPIRE"), "TestCollecting"),
     "a deleted key stays": Mutant(_command("UNLINK", "EXISTS"), "TestCollecting"),
     "the end of a value is not compared": Mutant(lua("string.sub(tail, 1, #ARGV[2]) ~= ARGV[2]", "false"), "TestSplicing"),
-    "a splice leaves the old tail": Mutant(lua("- size\n    if at", "\n    if at"), "TestSplicing"),
+    "a splice leaves the old tail": Mutant(lua("- size\n    local data", "\n    local data"), "TestSplicing"),
     **RUN_MUTANTS,
 }
 """Every mutant by what is wrong with it."""

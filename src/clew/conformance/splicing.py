@@ -94,6 +94,12 @@ class SplicingSuite(Suite):
             await backend.splice_value(key(), data, mark=mark, tail=tail)
         assert await backend.get_value(key()) == b"340123456789"
 
+    async def test_the_very_last_bytes_may_stay(self, backend: Both, key: Keys) -> None:
+        await backend.put_value(key(), b"[]=0000 kept")
+        for piece in (b"a", b"b" * 20_000, b"c"):
+            assert (await backend.splice_value(key(), piece + b"]=0001", mark=b"]=", tail=11, keep=5))[0]
+        assert await backend.get_value(key()) == b"[a" + b"b" * 20_000 + b"c]=0001 kept"
+
     async def test_a_time_to_live_is_left_given_or_read_from_the_tail(self, backend: Both, key: Keys) -> None:
         async def splice(end: bytes, **times: Any) -> int:
             assert (await backend.splice_value(key(), b"," + end, mark=b"]", tail=8, **times))[0]
@@ -165,6 +171,10 @@ class SplicingSuite(Suite):
             {"mark": b"longer than it"},
             {"mark": None},
             {"tail": 0},
+            {"keep": 6},
+            {"keep": -1},
+            {"keep": 1, "whole": True},
+            {"data": b"1234", "keep": 1},
             {"tail": True},
             {"tail": MAX_TAIL_BYTES + 1},
             {"ttl_ms": -1},

@@ -112,6 +112,7 @@ class Values:
         *,
         mark: bytes,
         tail: int,
+        keep: int = 0,
         whole: bool = False,
         ttl: float | Unset | None = UNSET,
         ttl_at: tuple[int, int] | None = None,
@@ -121,10 +122,11 @@ class Values:
         One call: so a value grows at its end without being sent or written anew, and is replaced only as it was read.
 
         Args:
-            data: what comes there; at least as long as `tail`.
+            data: what comes there; with `keep` at least as long as `tail`.
             mark: what these last bytes must begin with.
             tail: from 1 to `splicing.MAX_TAIL_BYTES`.
-            whole: whether all of it is replaced.
+            keep: how many of the very last bytes stay, after `data`.
+            whole: whether all of it is replaced; then nothing is kept.
             ttl: seconds that it then has left; None for ever; its time is left alone where nothing is given.
             ttl_at: from where to where in these last bytes its milliseconds stand as digits, 0 for ever, instead of `ttl`.
 
@@ -135,7 +137,7 @@ class Values:
             self._splicing = need_splicing(self._backend)
         ttl_ms = None if isinstance(ttl, Unset) else 0 if ttl is None else ttl_ms_of(ttl)
         return await self._splicing.splice_value(
-            self._name(key), data, mark=mark, tail=tail, whole=whole, ttl_ms=ttl_ms, ttl_at=ttl_at
+            self._name(key), data, mark=mark, tail=tail, keep=keep, whole=whole, ttl_ms=ttl_ms, ttl_at=ttl_at
         )
 
     async def _put(self, key: str, value: JSON, ttl: float | None, when: Any_ | None) -> bool:

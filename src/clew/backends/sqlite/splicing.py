@@ -20,7 +20,15 @@ _NUMBER: Final = re.compile(rb" *([0-9]+)")
 
 
 def splice_value(
-    unit: Unit, key: str, data: bytes, mark: bytes, size: int, whole: bool, ttl_ms: int | None, ttl_at: tuple[int, int] | None
+    unit: Unit,
+    key: str,
+    data: bytes,
+    mark: bytes,
+    size: int,
+    keep: int,
+    whole: bool,
+    ttl_ms: int | None,
+    ttl_at: tuple[int, int] | None,
 ) -> tuple[bool, bytes | None]:
     """See Splicing.splice_value."""
     row = unit.db.execute(_ROW, (key, unit.now_ms())).fetchone()
@@ -33,6 +41,7 @@ def splice_value(
     if whole:
         _replace(unit, key, data)
     else:
+        data += tail[size - keep :]
         if length - size + len(data) > MAX_DATA_BYTES:
             raise too_large()
         _write_end(unit, key, length - size, last, data)
