@@ -13,7 +13,7 @@ from .. import Item, NewItem, Page, Ref
 from ..errors import ConflictError, NotFoundError
 from ..store.checks import UNSET
 from .operations import Operation, Parameter, choice_of, number_of, query_of, read_json, send
-from .preconditions import is_fresh, once_of, refuse_if_match, revision_of, tag_of
+from .preconditions import is_fresh, once_of, revision_of, tag_of, use_of
 from .problems import PreconditionError
 from .threads_api import (
     HELD,
@@ -56,7 +56,7 @@ async def add(request: Request, ref: Ref, items: Sequence[NewItem], once: str | 
     """Append items to a thread that is there, if `If-Match` holds, and answer what that did."""
     expect = revision_of(request)
     try:
-        done = await store_of(request).items.append(ref, items, once=once, expect=expect)
+        done = await store_of(request).items.append(ref, items, once=await use_of(request, once), expect=expect)
     except ConflictError as error:
         if expect is None:
             raise
@@ -104,10 +104,8 @@ async def replace(request: Request) -> Response:
     """Put new data in an item's place."""
     body = read_body(await read_json(request), ReplaceBody)
     data = data_of(body.data, body.data_base64)
-    items, ref, id, tag = store_of(request).items, ref_of(request), request.path_params["item"], tag_of(request)
-    seen = None if tag is None else await items.get(ref, id)
-    if seen is not None and item_etag(seen) != tag:
-        raise PreconditionError("the item has changed since this ETag")
+    items, ref, id = store_of(request).items, ref_of(request), request.path_params["item"]
+    seen = await _seen(request, ref, id)
     try:
         found = await items.replace(
             ref,
@@ -134,11 +132,27 @@ async def remove(request: Request) -> Response:
 
 
 async def drop(request: Request, ref: Ref, id: str) -> Response:
-    """Remove an item, and answer so."""
-    refuse_if_match(request)
-    if not await store_of(request).items.remove(ref, id):
+    """Remove an item, if `If-Match` holds, and answer so."""
+    items = store_of(request).items
+    seen = await _seen(request, ref, id)
+    try:
+        was_there = await items.remove(ref, id, expect=seen)
+    except ConflictError as error:
+        raise PreconditionError("the item has changed since this ETag") from error
+    if not was_there:
         raise NotFoundError("there is no such item in this thread")
     return Response(status_code=204)
+
+
+async def _seen(request: Request, ref: Ref, id: str) -> Item | None:
+    """Return the item that `If-Match` names, to be expected as it is; None where it names none."""
+    tag = tag_of(request)
+    if tag is None:
+        return None
+    seen = await store_of(request).items.get(ref, id)
+    if item_etag(seen) != tag:
+        raise PreconditionError("the item has changed since this ETag")
+    return seen
 
 
 _TAG: Final = "items"
@@ -159,5 +173,6 @@ OPERATIONS: Final = (
               problems=HELD),
     Operation("PUT", ITEM, replace, "Replace an item's data", _TAG, body=ReplaceBody, answer=ItemView, parameters=(IF_MATCH,),
               headers=("ETag",), problems=(*HELD, "conflict", "precondition", "unreadable")),
-    Operation("DELETE", ITEM, remove, "Remove an item", _TAG, status=204, problems=HELD),
+    Operation("DELETE", ITEM, remove, "Remove an item", _TAG, status=204, parameters=(IF_MATCH,),
+              problems=(*HELD, "precondition")),
 )  # fmt: skip

@@ -51,23 +51,28 @@ def serve(operations: Sequence[Operation]) -> Endpoint:
 
 def _operation(operation: Operation, schema_of: dict[Any, Any]) -> dict[str, Any]:
     names = [part[1:-1] for part in operation.path.split("/") if part.startswith("{")]
-    parameters = [_path_parameter(name) for name in names] + [
+    given = {each.name for each in operation.parameters if each.place == "path"}
+    parameters = [_path_parameter(name) for name in names if name not in given] + [
         {"name": each.name, "in": each.place, "description": each.text, "required": each.required, "schema": each.schema}
         for each in operation.parameters
     ]
     doc = (operation.endpoint.__doc__ or operation.summary).strip()
     found: dict[str, Any] = {
-        "operationId": f"{operation.tag}_{operation.endpoint.__name__.rstrip('_')}",
+        "operationId": f"{operation.tag}_{operation.name or operation.endpoint.__name__.rstrip('_')}",
         "summary": operation.summary,
         "description": doc,
         "tags": [operation.tag],
         "parameters": parameters,
         "responses": {str(operation.status): _answer(operation, schema_of), **_problems(operation, schema_of["Problem"])},
     }
-    if any(each.name == "If-None-Match" for each in operation.parameters):
+    for status, text in operation.also:
+        found["responses"][str(status)] = {"description": text}
+    if operation.method in ("GET", "HEAD") and any(each.name == "If-None-Match" for each in operation.parameters):
         found["responses"]["304"] = {"description": "The caller has it already."}
     if operation.body is not None:
         found["requestBody"] = {"required": True, "content": {JSON_TYPE: {"schema": schema_of[id(operation.body)]}}}
+    elif operation.takes is not None:
+        found["requestBody"] = {"required": True, "content": {operation.takes: {}}}
     return found
 
 
@@ -83,6 +88,8 @@ def _answer(operation: Operation, schema_of: dict[Any, Any]) -> dict[str, Any]:
     elif operation.answer is not None:
         schema = {"type": "object"} if operation.answer is dict else schema_of[id(operation.answer)]
         answer["content"] = {JSON_TYPE: {"schema": schema}}
+        if operation.streams:
+            answer["content"]["text/event-stream"] = {}
     if operation.headers:
         answer["headers"] = {name: {"schema": {"type": "string"}} for name in operation.headers}
     return answer
@@ -90,6 +97,8 @@ def _answer(operation: Operation, schema_of: dict[Any, Any]) -> dict[str, Any]:
 
 def _problems(operation: Operation, schema: dict[str, Any]) -> dict[str, Any]:
     names = [*operation.problems, *OF_ALL, *(OF_WRITES if operation.method in ("POST", "PUT", "PATCH") else ())]
+    if any(each.name == "Idempotency-Key" for each in operation.parameters):
+        names.append("key-reused")
     by_status: dict[int, list[str]] = {}
     for name in names:
         by_status.setdefault(KINDS[name].status, []).append(name)

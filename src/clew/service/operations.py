@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,13 +24,22 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 JSON_TYPE: Final = "application/json"
 
 
+class _Rest(PathConvertor):
+    """The rest of an address, whatever it holds: Starlette's own `path` ends at a line's end."""
+
+    regex = "(?s:.*)"
+
+
+register_url_convertor("rest", _Rest())
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of the query or a header.
+    """A parameter of the query, a header or the address.
 
     Attributes:
         schema: JSON Schema.
-        place: `query` or `header`.
+        place: `query` or `header`, or `path` where more is to be said of a part of the address than its name.
     """
 
     name: str
@@ -49,6 +59,10 @@ class Operation:
         headers: names of the headers that the answer has.
         problems: the names of problems (`problems.KINDS`) that are this operation's own, beside those of all.
         raw: another content type of the body or the answer than JSON, as `text/event-stream`.
+        streams: whether the answer may be asked for as events, too.
+        takes: another content type of the body than JSON.
+        also: other answers that are no problems, as (206, "A part of it.").
+        name: what the document calls it; the name of its function for None.
     """
 
     method: str
@@ -63,19 +77,26 @@ class Operation:
     headers: Sequence[str] = ()
     problems: Sequence[str] = ()
     raw: str | None = None
+    streams: bool = False
+    takes: str | None = None
+    also: Sequence[tuple[int, str]] = ()
+    name: str | None = None
 
 
 def routes_of(operations: Sequence[Operation]) -> list[Route]:
-    """Return one route for each address, in the order the addresses come first."""
+    """Return one route for each address, in the order the addresses come first. A part `{path}` takes slashes too."""
     by_path: dict[str, dict[str, Endpoint]] = {}
     for each in operations:
         by_path.setdefault(each.path, {})[each.method] = each.endpoint
-    return [Route(path, _choose(endpoints), methods=[*endpoints]) for path, endpoints in by_path.items()]
+    return [
+        Route(path.replace("{path}", "{path:rest}"), _choose(endpoints), methods=[*endpoints])
+        for path, endpoints in by_path.items()
+    ]
 
 
 def _choose(endpoints: dict[str, Endpoint]) -> Endpoint:
     async def serve(request: Request) -> Response:
-        endpoint = endpoints.get("GET" if request.method == "HEAD" else request.method)
+        endpoint = endpoints.get(request.method) or (endpoints.get("GET") if request.method == "HEAD" else None)
         if endpoint is None:
             raise HTTPException(405, headers={"allow": ", ".join(endpoints)})
         return await endpoint(request)

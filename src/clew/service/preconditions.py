@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+from hashlib import blake2b
 from typing import Final
 
 from starlette.requests import Request
 
+from .. import Once
 from ..errors import InvalidError
 from .problems import PreconditionError
 
-_REVISION: Final = re.compile(r'"([0-9]{1,18})"')
+_REVISION: Final = re.compile(r'"([1-9][0-9]{0,17})"')
 _TAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
@@ -37,10 +39,21 @@ def tag_of(request: Request) -> str | None:
     return None if text == "*" else text
 
 
-def refuse_if_match(request: Request) -> None:
-    """InvalidError where `If-Match` is there: to look and then to write would not be one step."""
-    if request.headers.get("if-match", "*") != "*":
-        raise InvalidError("If-Match is not taken here: leave it out")
+def version_of(request: Request) -> str | None:
+    """Return the version of a file that `If-Match` names, `*` for any; None where it is not there. As `revision_of`."""
+    text = _one(request, "if-match")
+    # Weak tags never match here, and a store must not take this one for any version.
+    if text is not None and (text.startswith("W/") or text == '"*"'):
+        raise PreconditionError("this ETag is none of a file's")
+    return text
+
+
+def is_create_only(request: Request) -> bool:
+    """Tell whether `If-None-Match` asks that nothing be there; InvalidError where it asks for something else."""
+    text = _one(request, "if-none-match")
+    if text not in (None, "*"):
+        raise InvalidError("If-None-Match must be * here, for a file that is not there yet")
+    return text is not None
 
 
 def is_fresh(request: Request, etag: str) -> bool:
@@ -57,6 +70,11 @@ def once_of(request: Request, verb: str) -> str | None:
     if len(given) > 1 or _KEY.fullmatch(given[0]) is None:
         raise InvalidError("Idempotency-Key must be one word of 1 to 255 visible ASCII characters, as a UUID")
     return f"http:{verb}:{given[0]}"
+
+
+async def use_of(request: Request, token: str | None) -> Once | None:
+    """Return a `once` token with a digest of the request's body, so that the key of another request is noticed."""
+    return None if token is None else Once(token, blake2b(await request.body(), digest_size=6).digest())
 
 
 def _one(request: Request, name: str) -> str | None:

@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from ..adapters.chatkit import BusyError as AnsweringError
 from ..adapters.chatkit.attachments import TooLargeError, WrongTypeError
 from ..errors import (
     ClewError,
@@ -26,6 +27,7 @@ from ..errors import (
     InvalidError,
     NotFoundError,
     NotReplicatedError,
+    ReusedTokenError,
     UnavailableError,
     UnknownCursorError,
     UnreadableError,
@@ -68,6 +70,22 @@ class PreconditionError(ClewError):
     """What `If-Match` or `If-None-Match` asks for is not so; nothing was written. HTTP 412."""
 
 
+class RangeError(ClewError):
+    """The file has no such part. HTTP 416.
+
+    Attributes:
+        size: bytes of the file.
+    """
+
+    def __init__(self, message: str, size: int) -> None:
+        super().__init__(message)
+        self.size = size
+
+
+class ModelError(ClewError):
+    """No model answered what only a model can do; nothing was changed. HTTP 503."""
+
+
 class MediaTypeError(ClewError):
     """The body is of a kind that is not taken. HTTP 415."""
 
@@ -92,14 +110,21 @@ _KINDS: Final[tuple[tuple[type[ClewError], Kind], ...]] = (
     (UnknownCursorError, Kind("unknown-cursor", 404, "The cursor is not known", "Start again from one end.")),
     (NotFoundError, Kind("missing", 404, "There is no such thing", "It is not there for this caller: check the id.")),
     (PreconditionError, Kind("precondition", 412, "It has changed", "Read it again, decide, and send the new ETag.")),
+    (AnsweringError, Kind("answering", 409, "An answer is being made", "Wait for its end, or stop it; then send it again.")),
     (ConflictError, Kind("conflict", 409, "Somebody else was first", "Nothing was written: read it again, then decide.")),
     (TooLongError, Kind("too-large", 413, "The body is too long", "Send less at once.")),
     (TooLargeError, Kind("too-large", 413, "The body is too long", "Send less at once.")),
     (MediaTypeError, Kind("media-type", 415, "The body is of another kind", "Send application/json.")),
     (WrongTypeError, Kind("media-type", 415, "The body is of another kind", "Send a kind that is taken.")),
+    (RangeError, Kind("range", 416, "There is no such part", "Content-Range says how long the file is.")),
     (SlowError, Kind("slow", 408, "The body did not come in time", "Send it again, on a better connection.")),
     (RateError, Kind("rate", 429, "Too many requests", "Wait as long as Retry-After says.")),
     (BusyError, Kind("busy", 503, "This worker is busy", "Nothing was done: wait as long as Retry-After says.")),
+    (ModelError, Kind("no-model", 503, "No model answered", "Nothing was changed: send it again later.")),
+    (
+        ReusedTokenError,
+        Kind("key-reused", 422, "This key was used before", "Use an Idempotency-Key of its own for each request."),
+    ),
     (InvalidError, Kind("invalid", 400, "The request is wrong", "Mend it: sending it again will not help.")),
     (
         NotReplicatedError,
@@ -140,17 +165,23 @@ def kind_of(error: Exception) -> Kind:
 def answer(error: Exception, method: str, path: str) -> Response:
     """Return the response that tells an error, and note what is the server's own fault."""
     kind = kind_of(error)
-    detail = kind.advice if kind.status >= 500 or isinstance(error, HTTPException) else str(error)
+    # A server's fault is told in words for people, and so is what speaks of the library's arguments.
+    is_general = kind.status >= 500 or isinstance(error, HTTPException | ReusedTokenError)
+    detail = kind.advice if is_general else str(error)
     if kind.status >= 500:
         logger.warning("%s %s: %s: %s", method, path, type(error).__name__, error if isinstance(error, ClewError) else "")
     body: dict[str, Any] = {"type": BASE + kind.name, "title": kind.title, "status": kind.status, "detail": detail}
     if isinstance(error, ConflictError) and isinstance(error.actual, int | str):
         body["actual"] = error.actual
+    if isinstance(error, AnsweringError):
+        body["thread"] = error.thread_id
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if kind.status == 503:
         headers["retry-after"] = str(RETRY_AFTER_S)
     if isinstance(error, RateError):
         headers["retry-after"] = str(max(1, round(error.wait + 0.5)))
+    if isinstance(error, RangeError):
+        headers["content-range"] = f"bytes */{error.size}"
     if kind.status == 401:
         headers["www-authenticate"] = 'Bearer error="invalid_token"'
     headers["cache-control"] = "no-store"

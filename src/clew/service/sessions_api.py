@@ -18,7 +18,7 @@ from ..ids import new_id
 from . import items_api, threads_api
 from .identity import Identity, identity_of
 from .operations import Operation, Parameter, query_of, read_json, send
-from .preconditions import once_of
+from .preconditions import once_of, use_of
 from .session_wire import (
     CreateSessionBody,
     MessagePage,
@@ -56,7 +56,13 @@ async def create(request: Request) -> Response:
     # Made from the key, so that the request that is sent again means the same session.
     id = _prefix(volume) + (new_id() if once is None else threads_api.digest_of(volume.owner, once))
     made, headers = await threads_api.make(
-        store_of(request), Ref(volume.owner, id), items, once=once, title=body.name, metadata=body.metadata, ttl=body.ttl
+        store_of(request),
+        Ref(volume.owner, id),
+        items,
+        once=await use_of(request, once),
+        title=body.name,
+        metadata=body.metadata,
+        ttl=body.ttl,
     )
     return send(session_view(made, volume), 201, location=f"{BASE}/{id}", **headers)
 
@@ -190,8 +196,10 @@ OPERATIONS: Final = (
               answer=SessionView, parameters=(IF_MATCH,), headers=("ETag",), problems=_CHANGED),
     Operation("PUT", ONE, replace, "Rename a session, or change its metadata field by field", _TAG, body=UpdateSessionBody,
               answer=SessionView, parameters=(IF_MATCH,), headers=("ETag",), problems=_CHANGED),
-    Operation("DELETE", ONE, delete, "Delete a session", _TAG, status=204, problems=(*HELD, "forbidden")),
+    Operation("DELETE", ONE, delete, "Delete a session", _TAG, status=204, parameters=(IF_MATCH,),
+              problems=(*HELD, "forbidden", "precondition")),
     Operation("GET", MESSAGE, get_message, "Read a message", _TAG, answer=MessageView, parameters=(IF_NONE_MATCH,),
               headers=("ETag",), problems=HELD),
-    Operation("DELETE", MESSAGE, remove, "Remove a message", _TAG, status=204, problems=(*HELD, "forbidden")),
+    Operation("DELETE", MESSAGE, remove, "Remove a message", _TAG, status=204, parameters=(IF_MATCH,),
+              problems=(*HELD, "forbidden", "precondition")),
 )  # fmt: skip

@@ -10,7 +10,7 @@ from msgspec import UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .. import NewItem, Page, Ref, Store, Thread
+from .. import NewItem, Once, Page, Ref, Store, Thread
 from ..errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
 from ..ids import new_thread_id
 from ..limits import MAX_PAGE
@@ -19,7 +19,7 @@ from ..store.checks import UNSET as KEEP
 from .endpoints import room_of
 from .identity import identity_of
 from .operations import Operation, Parameter, choice_of, number_of, query_of, read_json, send
-from .preconditions import is_fresh, once_of, refuse_if_match, revision_of
+from .preconditions import is_fresh, once_of, revision_of, use_of
 from .problems import PreconditionError
 from .wire import CreateBody, ThreadPage, ThreadView, UpdateBody, new_items, read_body, thread_etag, thread_view
 
@@ -58,7 +58,7 @@ async def create(request: Request) -> Response:
         store_of(request),
         Ref(owner, id),
         new_items(body.items),
-        once=once,
+        once=await use_of(request, once),
         title=body.title,
         metadata=body.metadata,
         ttl=body.ttl,
@@ -104,7 +104,7 @@ async def make(
     ref: Ref,
     items: Sequence[NewItem],
     *,
-    once: str | None,
+    once: Once | None,
     title: str | None,
     metadata: Mapping[str, JSON],
     ttl: float | None,
@@ -153,10 +153,13 @@ async def change(request: Request, ref: Ref, title: str | UnsetType | None, meta
 
 
 async def drop(request: Request, ref: Ref) -> Response:
-    """Delete a thread, and answer so."""
-    refuse_if_match(request)
+    """Delete a thread, if `If-Match` holds, and answer so."""
     threads = store_of(request).threads
-    if not await threads.delete(ref):
+    try:
+        was_there = await threads.delete(ref, expect=revision_of(request))
+    except ConflictError as error:
+        raise PreconditionError("the thread has changed since this ETag") from error
+    if not was_there:
         # It says which it is: never there, or gone.
         await threads.get(ref)
         raise NotFoundError("there is no such thread")
@@ -190,5 +193,6 @@ OPERATIONS: Final = (
               problems=(*HELD, "unreadable")),
     Operation("PATCH", ONE, update, "Change a thread field by field", _TAG, body=UpdateBody, answer=ThreadView,
               parameters=(IF_MATCH,), headers=("ETag",), problems=(*HELD, "precondition", "unreadable")),
-    Operation("DELETE", ONE, delete, "Delete a thread", _TAG, status=204, problems=HELD),
+    Operation("DELETE", ONE, delete, "Delete a thread", _TAG, status=204, parameters=(IF_MATCH,),
+              problems=(*HELD, "precondition")),
 )  # fmt: skip

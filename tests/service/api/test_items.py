@@ -46,6 +46,9 @@ async def test_an_append_with_a_key_is_done_once_however_often_it_is_sent(api: A
     assert {(reply.status_code, tuple(reply.json()["ids"])) for reply in replies} == {(201, tuple(replies[0].json()["ids"]))}
     assert sum(reply.json()["replayed"] for reply in replies) == 7
     assert len((await api.ada.get(here)).json()["data"]) == 1
+    other = await api.ada.post(here, json={"items": [{"data": "something else"}]}, headers=key)
+    assert (problem(other), other.status_code) == ("key-reused", 422)
+    assert len((await api.ada.get(here)).json()["data"]) == 1
     for bad in ("", "two words", "x" * 256):
         assert problem(await api.ada.post(here, json={"items": [{"data": 1}]}, headers={"idempotency-key": bad})) == "invalid"
 
@@ -81,6 +84,8 @@ async def test_an_item_is_replaced_only_where_it_is_as_it_was_read(api: Api) -> 
     assert (changed["data"], changed["status"], changed["kind"], changed["author"]) == (9, None, "event", "user")
     assert problem(await api.ada.put(f"{THREADS}/{mine}/items/b", json={"data": 1})) == "missing"
     assert problem(await api.ada.put(here, json={"status": "x"})) == "invalid"
-    assert problem(await api.ada.delete(here, headers={"if-match": etag})) == "invalid"
-    assert (await api.ada.delete(here)).status_code == 204
+    assert problem(await api.ada.delete(here, headers={"if-match": etag})) == "precondition"
+    last = (await api.ada.get(here)).headers["etag"]
+    ends = await asyncio.gather(*(api.ada.delete(here, headers={"if-match": last}) for _ in range(4)))
+    assert sorted(reply.status_code for reply in ends) == [204, 404, 404, 404]
     assert problem(await api.ada.delete(here)) == "missing"

@@ -121,8 +121,11 @@ async def test_if_match_makes_a_change_only_where_nothing_changed(api: Api) -> N
     assert (await api.ada.get(here, headers={"if-none-match": etag})).status_code == 200
     for bad in ('"x"', 'W/"1"', '"1", "2"', "1"):
         assert (await api.ada.patch(here, json={"title": "x"}, headers={"if-match": bad})).status_code in (400, 412)
-    assert problem(await api.ada.delete(here, headers={"if-match": etag})) == "invalid"
+    for old in (etag, '"0"', '"99"', 'W/"1"'):
+        assert problem(await api.ada.delete(here, headers={"if-match": old})) == "precondition"
     assert (await api.ada.get(here)).json() == now.json()
+    ends = await asyncio.gather(*(api.ada.delete(here, headers={"if-match": now.headers["etag"]}) for _ in range(4)))
+    assert sorted(reply.status_code for reply in ends) == [204, 410, 410, 410]
 
 
 async def test_writers_of_different_fields_do_not_undo_each_other(api: Api) -> None:
@@ -143,6 +146,10 @@ async def test_a_key_makes_one_thread_however_often_it_is_sent(api: Api) -> None
     assert len((await api.ada.get(THREADS)).json()["data"]) == 1
     id = replies[0].json()["id"]
     assert len((await api.ada.get(f"{THREADS}/{id}/items")).json()["data"]) == 2
+    # The same key for something else is told, and nothing is made or changed.
+    other = await api.ada.post(THREADS, json={"title": "Another"}, headers={"idempotency-key": "k-1"})
+    assert (problem(other), other.status_code) == ("key-reused", 422)
+    assert (await api.ada.get(f"{THREADS}/{id}")).json() == replies[0].json()
     # Another user's same key is another thread.
     theirs = await api.eve.post(THREADS, json=body, headers={"idempotency-key": "k-1"})
     assert (theirs.status_code, theirs.json()["id"] != id) == (201, True)
