@@ -75,7 +75,7 @@ RUN_MUTANTS: Final[dict[str, Mutant]] = {
     "another owner's run is found": _mutant(
         run_rows, "run WHERE owner = ? AND partition = ? AND name = ?", "run WHERE ? <> '' AND partition = ? AND name = ?"
     ),
-    "a follower misses what was there": _mutant(
+    "a reader of a run misses what was there": _mutant(
         run_verbs,
         "return self._follow(partition, run, check_after(after))",
         "return self._follow(partition, run, after or EventId(1, 0))",
