@@ -196,9 +196,21 @@ class Files(ABC):
         page = [self._tell(stored) for stored in found[:limit]]
         return Page(page, len(found) > limit, found[limit - 1].path if len(found) > limit else None)
 
-    async def delete(self, key: Key) -> bool:
-        """Delete a file; tell whether it was there. Who reads it goes on reading."""
-        return await self._delete(self._check(key))
+    async def delete(self, key: Key, *, if_match: str | None = None) -> bool:
+        """Delete a file; tell whether it was there. Who reads it goes on reading.
+
+        Args:
+            key: which.
+            if_match: the ETag that it must have now, where it is there.
+
+        Raises:
+            ConflictError: `if_match` is not the file's ETag any more (`actual`, where it is known).
+            UnsupportedError: `if_match`, and the bucket's server does not know deletes with a precondition.
+        """
+        path = self._check(key)
+        if if_match is not None:
+            _check_etag(if_match)
+        return await self._delete(path, if_match)
 
     async def delete_all(self, prefix: Key) -> int:
         """Delete the files below a prefix of at least one part; return how many. One that is written meanwhile may stay."""
@@ -249,7 +261,7 @@ class Files(ABC):
         """Return at most `most` in order, whose path starts with `below` ("" or ending in a slash) and follows `after`."""
 
     @abstractmethod
-    async def _delete(self, path: str) -> bool: ...
+    async def _delete(self, path: str, if_match: str | None) -> bool: ...
 
     @abstractmethod
     async def _delete_some(self, paths: Sequence[str]) -> int: ...

@@ -92,8 +92,8 @@ class Folder(Files):
     async def _list(self, below: str, after: str | None, most: int) -> list[Stored]:
         return await self._run(lambda: self._collect(below, after or "", most))
 
-    async def _delete(self, path: str) -> bool:
-        return await self._delete_some([path]) == 1
+    async def _delete(self, path: str, if_match: str | None) -> bool:
+        return await self._run(lambda: self._unlink(path, if_match))
 
     async def _delete_some(self, paths: Sequence[str]) -> int:
         return await self._run(lambda: sum([self._unlink(path) for path in paths]))
@@ -118,8 +118,7 @@ class Folder(Files):
             if create and found is not None:
                 raise AlreadyExistsError(f"there is a file {_shown(path)} already", actual=found.etag)
             if if_match is not None and (found is None or found.etag != if_match):
-                actual = None if found is None else found.etag
-                raise ConflictError(f"the file {_shown(path)} is another version by now", expected=if_match, actual=actual)
+                raise _changed(path, if_match, None if found is None else found.etag)
             made = self._make_folders(path, place)
             # Times of the versions of one file only grow: so no two have one ETag, whatever the clock does.
             now = time.time_ns()
@@ -148,11 +147,14 @@ class Folder(Files):
             raise _no_room(path) from e
         return changed
 
-    def _unlink(self, path: str) -> bool:
+    def _unlink(self, path: str, if_match: str | None = None) -> bool:
         place = self._place(path)
         with hold(self._lock):
-            if self._find(path) is None:
+            found = self._find(path)
+            if found is None:
                 return False
+            if if_match not in (None, found.etag):
+                raise _changed(path, if_match, found.etag)
             os.unlink(place)
             folder = os.path.dirname(place)
             while folder != self._root:
@@ -265,6 +267,10 @@ def _shown(path: str) -> str:
 
 def _not_found(path: str) -> NotFoundError:
     return NotFoundError(f"there is no file {_shown(path)}")
+
+
+def _changed(path: str, expected: str | None, actual: str | None) -> ConflictError:
+    return ConflictError(f"the file {_shown(path)} is another version by now", expected=expected, actual=actual)
 
 
 def _no_room(path: str) -> ConflictError:

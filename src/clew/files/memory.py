@@ -63,7 +63,10 @@ class Memory(Files):
             found.append(self._held[path][0])
         return found
 
-    async def _delete(self, path: str) -> bool:
+    async def _delete(self, path: str, if_match: str | None) -> bool:
+        found = self._held.get(path)
+        if found is not None and if_match not in (None, found[0].etag):
+            raise ConflictError(f"the file {path!r} is another version by now", expected=if_match, actual=found[0].etag)
         return await self._delete_some([path]) == 1
 
     async def _delete_some(self, paths: Sequence[str]) -> int:

@@ -24,9 +24,10 @@ except ImportError as e:
 from .contract import Files, Opened, Stored
 from .feeding import Feed
 from .keys import read_path
-from .s3_faults import FAULTS, fault_of, is_beyond_end
+from .s3_deleting import ask_delete
+from .s3_faults import FAULTS, fault_of, is_beyond_end, refusal_of
 from .streams import gather
-from .waiting import finish
+from .waiting import finish, run_thread
 
 if TYPE_CHECKING:
     from obstore import GetOptions, ObjectMeta, PutMode, PutResult
@@ -44,6 +45,7 @@ SLOWEST: Final = 512 * 1024
 """Bytes a second that an upload must reach: the time until an answer starts when this much may have been sent."""
 _AT_ONCE: Final = 2
 _PROBE: Final = ".clew/probe"
+_PROBE_DELETE: Final = ".clew/probe-delete"
 _CONNECT_S: Final = 3.0
 _RETRIES: Final = 3
 
@@ -59,6 +61,7 @@ class S3(Files):
         self._timeout = bucket.timeout_s
         self._proving = asyncio.Lock()
         self._proven = False
+        self._proven_deletes = False
 
     async def prove(self) -> None:
         """Ask the bucket for something, and raise where it does not answer."""
@@ -177,12 +180,43 @@ class S3(Files):
                     found.append(self._stored(path, each))
         return found[:most]
 
-    async def _delete(self, path: str) -> bool:
+    async def _delete(self, path: str, if_match: str | None) -> bool:
         try:
-            await self._head(path)
+            found = await self._head(path)
         except NotFoundError:
             return False
-        await self._ask(path, obstore.delete_async(self._store, self._prefix + path))
+        if if_match is None:
+            await self._ask(path, obstore.delete_async(self._store, self._prefix + path))
+            return True
+        if found.etag != if_match:
+            raise ConflictError(f"the file {path[:100]!r} is another version by now", expected=if_match, actual=found.etag)
+        await self._prove_deletes()
+        return await self._delete_version(path, if_match)
+
+    async def _prove_deletes(self) -> None:
+        """Raise UnsupportedError where the server deletes whatever it is asked to: once, with a file that no key leads to."""
+        async with self._proving:
+            if self._proven_deletes:
+                return
+            await self._put_whole(_PROBE_DELETE, b"", "overwrite", None)
+            try:
+                await self._delete_version(_PROBE_DELETE, '"none"')
+            except ConflictError:
+                self._proven_deletes = True
+                return
+            raise UnsupportedError(
+                f"{self.name} ignores preconditions of deletes: delete without one, or use a server that knows them"
+            )
+
+    async def _delete_version(self, path: str, etag: str) -> bool:
+        for_s = timedelta(seconds=2 * self._timeout + 60)
+        url = await self._ask(path, obstore.sign_async(self._store, "DELETE", self._prefix + path, for_s))
+        # It is sent once: sent again, it would find its own work done.
+        status, code = await self._ask(path, run_thread(lambda: ask_delete(url, etag, self._timeout)))
+        if status == 404 and code != "NoSuchBucket":
+            return False
+        if status not in (200, 204):
+            raise refusal_of(status, code, self.name, path, etag)
         return True
 
     async def _delete_some(self, paths: Sequence[str]) -> int:

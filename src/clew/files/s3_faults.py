@@ -39,7 +39,14 @@ def fault_of(error: Exception, name: str, path: str, expected: str | None) -> Cl
     said = str(error)
     code, status = _find(_CODE, said), _find(_STATUS, said)
     told = f" ({code or status})" if code or status else ""
-    return _choose(error, code, status, told, name, repr(path if len(path) <= 100 else path[:100] + "..."), expected)
+    return _choose(error, code, status, told, name, _shown(path), expected)
+
+
+def refusal_of(status: int, code: str | None, name: str, path: str, expected: str) -> ClewError:
+    """Return the error to raise where the server answered a request of ours with a status that is no success."""
+    if status in (409, 412):
+        return ConflictError(f"the file {_shown(path)} is another version by now", expected=expected)
+    return _choose(OSError(), code, str(status), f" ({code or status})", name, _shown(path), expected)
 
 
 def is_beyond_end(error: ClewError) -> bool:
@@ -56,6 +63,8 @@ def _choose(
         return AlreadyExistsError(f"there is a file {path} already")
     if isinstance(error, exceptions.PreconditionError):
         return ConflictError(f"the file {path} is another version by now", expected=expected)
+    if isinstance(error, FileNotFoundError) and expected is not None:
+        return ConflictError(f"the file {path} is not there any more", expected=expected)
     if isinstance(error, FileNotFoundError):
         return NotFoundError(f"there is no file {path}")
     if isinstance(error, exceptions.PermissionDeniedError | exceptions.UnauthenticatedError) or status in ("401", "403"):
@@ -67,6 +76,10 @@ def _choose(
     if isinstance(error, NotImplementedError | exceptions.NotSupportedError) or status in ("501", "405"):
         return UnsupportedError(f"{name} cannot do this{told}: use a server that knows conditional writes")
     return UnavailableError(f"{name} did not answer as it should{told}: is it up, and is its endpoint right?")
+
+
+def _shown(path: str) -> str:
+    return repr(path if len(path) <= 100 else path[:100] + "...")
 
 
 def _find(pattern: re.Pattern[str], text: str) -> str | None:

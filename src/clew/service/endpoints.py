@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator
 from typing import Final
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response
 
 from clew import Run
 
@@ -15,7 +14,7 @@ from ..adapters.chatkit import Reply
 from .identity import identity_of
 from .problems import TooLongError
 from .room import Context, Room
-from .tail import Tail
+from .tail import FileFlow, Tail
 
 logger = logging.getLogger("clew.service")
 
@@ -78,13 +77,7 @@ async def upload(request: Request) -> Response:
 async def download(request: Request) -> Response:
     """Give an attachment's bytes to its owner."""
     found = await room_of(request).attachments.download(request.path_params["id"], context_of(request)["owner"])
-
-    async def chunks() -> AsyncIterator[bytes]:
-        async with found.reading:
-            async for chunk in found.reading:
-                yield chunk
-
-    return StreamingResponse(chunks(), headers=found.headers)
+    return FileFlow(found.reading, found.headers)
 
 
 async def healthz(request: Request) -> Response:

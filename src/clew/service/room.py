@@ -90,6 +90,13 @@ class Room:
         return self._store
 
     @property
+    def files(self) -> Files:
+        """Where files are. As `server`."""
+        if self._files is None:
+            raise self._why
+        return self._files
+
+    @property
     def attachments(self) -> ClewAttachmentStore[Context]:
         """Where attachments are. As `server`."""
         if self._attachments is None:

@@ -156,6 +156,25 @@ class RunPage(msgspec.Struct):
     cursor: str | None
 
 
+class FileView(msgspec.Struct):
+    """A file of a volume. Its `path` is as it stands in an address, its `name` the last part of that for people."""
+
+    path: str
+    name: str
+    size: int
+    etag: str
+    type: str
+    modified: datetime
+
+
+class FilePage(msgspec.Struct):
+    """Files; pass `cursor` to get the next ones."""
+
+    data: list[FileView]
+    has_more: bool
+    cursor: str | None
+
+
 class Problem(msgspec.Struct, omit_defaults=True):
     """What went wrong (RFC 9457)."""
 

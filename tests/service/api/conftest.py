@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +43,22 @@ class Api:
 
     def client(self, token: str | None = None) -> httpx2.AsyncClient:
         """Return a client with a token."""
-        return httpx2.AsyncClient(base_url=self.base, headers={} if token is None else bearer(token), timeout=30)
+        return client_of(self.base, token)
 
 
 Serve = Callable[..., Awaitable[Api]]
+
+
+@functools.cache
+def _context() -> ssl.SSLContext:
+    """Return one for all clients: to make it takes longer than most tests."""
+    return ssl.create_default_context()
+
+
+def client_of(base: str, token: str | None) -> httpx2.AsyncClient:
+    """Return a client of a service."""
+    headers = {} if token is None else bearer(token)
+    return httpx2.AsyncClient(base_url=base, headers=headers, timeout=30, verify=_context())
 
 
 @contextlib.asynccontextmanager
@@ -58,10 +72,8 @@ async def serving(settings: Settings) -> AsyncIterator[Api]:
         await wait_until(lambda: server.started or task.done())
         assert not task.done(), "the service did not start"
         async with contextlib.AsyncExitStack() as stack:
-            api = Api(base, app, *[httpx2.AsyncClient()] * 3)
-            for name, token in (("ada", sign("ada")), ("eve", sign("eve")), ("nobody", None)):
-                setattr(api, name, await stack.enter_async_context(api.client(token)))
-            yield api
+            tokens = (sign("ada"), sign("eve"), None)
+            yield Api(base, app, *[await stack.enter_async_context(client_of(base, token)) for token in tokens])
         server.should_exit = True
         await task
 
