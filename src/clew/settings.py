@@ -19,7 +19,10 @@ from urllib.parse import quote, unquote, urlsplit
 from .errors import DeniedError, InvalidError, MissingExtraError, UnavailableError
 from .limits import check_id
 
+CHAT_PREFIX: Final = "codecoder:"
+"""What the keys of channels' conversations begin with where CLEW_CHAT_PREFIX does not say otherwise."""
 OF_SERVICE: Final = (
+    "CLEW_CHAT_PREFIX",
     "CLEW_AUTH",
     "CLEW_JWT_SECRET",
     "CLEW_JWKS_URL",
@@ -154,6 +157,7 @@ class Settings:
         files_url: where files are kept (`clew.files`); None for beside the store.
         access: who may come in to the service.
         owner_named: the owner was named, and is not just who runs the program.
+        chat_prefix: what the keys of channels' conversations begin with, in the service.
     """
 
     url: str = field(repr=False)
@@ -162,6 +166,7 @@ class Settings:
     files_url: str | None = field(default=None, repr=False)
     access: Access = field(default_factory=Access)
     owner_named: bool = False
+    chat_prefix: str = CHAT_PREFIX
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, env_file: str | Path | None = ".env") -> Settings:
@@ -184,7 +189,8 @@ class Settings:
         url, source = _choose_url(found)
         owner = check_id(_choose_owner(found), "CLEW_OWNER")
         url = _with_namespace(url, found.get("CLEW_NAMESPACE"))
-        return cls(url, owner, source, found.get("CLEW_FILES_URL"), Access.from_found(found), "CLEW_OWNER" in found)
+        access, prefix = Access.from_found(found), found.get("CLEW_CHAT_PREFIX", CHAT_PREFIX)
+        return cls(url, owner, source, found.get("CLEW_FILES_URL"), access, "CLEW_OWNER" in found, prefix)
 
     def make_folder(self) -> None:
         """Make the folder of the default file, readable by its user alone; any other store's place is its owner's to make.

@@ -26,6 +26,7 @@ from .answer import Answer
 from .calling import answer_with_tools
 from .completion import NoToolsError
 from .history import newest_turn, spoken_text
+from .recap import summary_of, without_summary
 from .ruled import answer_by_rule
 from .turn import Events, Turn
 
@@ -89,7 +90,8 @@ class SearchAgent:
             return
         turn = Turn(
             thread=thread,
-            items=items,
+            items=without_summary(items, thread.metadata),
+            summary=summary_of(thread),
             answer=Answer(self._make_id("message", thread, context), thread.id),
             make_id=lambda kind: self._make_id(kind, thread, context),
             search=self._search,

@@ -16,6 +16,7 @@ from .completion import Call, NoToolsError, complete
 from .history import Message, make_messages, newest_turn
 from .profiles import TOOL
 from .prompts import TOOLS, TOOLS_INSTRUCTIONS, tool_result
+from .recap import instruct
 from .rule import SEARCH_TOOL
 from .search import Found
 from .turn import Events, Turn
@@ -45,7 +46,7 @@ async def answer_with_tools(turn: Turn) -> Events:
         is_shown = isinstance(newest_turn(turn.items), ClientToolCallItem)
         tools = [tool for tool in TOOLS if not (is_shown and tool["function"]["name"] == TOOL)]
         history = make_messages(turn.items, model.room or ROOM)
-        messages: list[Message] = [{"role": "system", "content": TOOLS_INSTRUCTIONS}, *history]
+        messages: list[Message] = [{"role": "system", "content": instruct(TOOLS_INSTRUCTIONS, turn.summary)}, *history]
         for turn_round in range(MOST_ROUNDS):
             choice = "none" if turn_round == MOST_ROUNDS - 1 else _choice(turn) if turn_round == 0 else "auto"
             options = {"tools": tools, "tool_choice": choice}

@@ -19,6 +19,7 @@ from .history import make_messages, newest_turn, spoken_text
 from .models import Model
 from .profiles import TOOL, introduce
 from .prompts import ALSO, GROUNDED_TOKENS, OTHER_WORDS, OWN_WORDS, grounded_messages, quote
+from .recap import instruct
 from .room import measure
 from .rule import decide
 from .search import Found
@@ -98,9 +99,10 @@ async def _say(turn: Turn, model: Model, question: str, best: Found) -> Events:
 async def _talk(turn: Turn) -> Events:
     try:
         model = await turn.supply.get()
-        room = None if model.room is None else model.room - measure(model.instructions)
+        told = instruct(model.instructions, turn.summary)
+        room = None if model.room is None else max(1, model.room - measure(told))
         items = turn.items if model.calls_tools else _talked(turn.items)
-        messages = [{"role": "system", "content": model.instructions}, *make_messages(items, room, tools=False)]
+        messages = [{"role": "system", "content": told}, *make_messages(items, room, tools=False)]
         async with aclosing(complete(model, messages)) as parts:
             async for part in parts:
                 if not isinstance(part, Call):

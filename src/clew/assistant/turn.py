@@ -27,6 +27,7 @@ class Turn:
         items: of the thread, oldest first.
         answer: the message that grows.
         make_id: makes an item's id, for the kinds `message` and `tool_call`.
+        summary: what was said before the thread began, None where it is no continuation.
     """
 
     thread: ThreadMetadata
@@ -38,6 +39,7 @@ class Turn:
     profiles: Sequence[AgentProfile]
     docs_url: str | None
     search_s: float
+    summary: str | None = None
 
     def look(self, query: str) -> Looking:
         """Return a search that has not begun."""

@@ -36,16 +36,15 @@ class SearchServer(ChatKitServer[dict[str, str]]):
 class Agent:
     """The search and the model that all threads of a worker share."""
 
-    def __init__(self) -> None:
+    def __init__(self, supply: ModelSupply) -> None:
+        """Open nothing yet. The supply of the model stays the caller's to close."""
         self._search = DocsSearch()
-        self._supply = ModelSupply()
-        self._agent = SearchAgent(self._search, self._supply)
+        self._agent = SearchAgent(self._search, supply)
 
     def make_server(self, store: Store[Any], attachments: AttachmentStore[Any]) -> SearchServer:
         """Return the ChatKit server on a store."""
         return SearchServer(self._agent, store, attachments)
 
     async def aclose(self) -> None:
-        """Close the model and the search."""
-        await self._supply.aclose()
+        """Close the search."""
         self._search.close()

@@ -24,7 +24,7 @@ from ..adapters.chatkit import BusyError, sentence_of, status_of
 from ..adapters.chatkit.attachments import TooLargeError, WrongTypeError
 from ..errors import ClewError
 from ..settings import Settings
-from . import endpoints, files_api, items_api, openapi, problems, runs_api, sessions_api, threads_api
+from . import chat_api, endpoints, files_api, items_api, openapi, problems, runs_api, sessions_api, threads_api
 from .door import Door, Gate
 from .guarding import Guard
 from .limiting import Limiting, Limits
@@ -42,6 +42,7 @@ OPERATIONS: Final = (
     *items_api.OPERATIONS,
     *runs_api.OPERATIONS,
     *files_api.OPERATIONS,
+    *chat_api.OPERATIONS,
 )
 """The HTTP API: what is served, and what the OpenAPI document describes."""
 GRACE_S: Final = 10.0
@@ -75,7 +76,7 @@ def make_app(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         chosen = settings or Settings.from_env()
         room = Room(chosen, make_server, lease=lease, beat=beat)
-        app.state.gate = Gate(chosen, lambda: room.store)
+        app.state.gate = Gate(chosen, lambda: room.near_store)
         app.state.limits = Limits(chosen.access)
         await room.open()
         app.state.room = room

@@ -14,10 +14,13 @@ import clew
 
 from ..adapters.chatkit import ChatKitStore, DurableServer
 from ..adapters.chatkit.attachments import ClewAttachmentStore
+from ..assistant.supply import ModelSupply
 from ..errors import ClewError, ClosedError, UnavailableError
 from ..files import Files, connect_files
 from ..settings import Settings
 from .agent import Agent
+from .channels import Chat
+from .channels.sessions import ChannelKit
 
 logger = logging.getLogger("clew.service")
 
@@ -36,10 +39,13 @@ class Room:
 
     def __init__(self, settings: Settings, make_server: MakeServer | None, *, lease: float, beat: float) -> None:
         self.settings = settings
-        self._make_server = make_server
         self._lease = lease
         self._beat = beat
-        self._agent: Agent | None = None
+        # The agent needs no store: it answers channels without one, too.
+        self._supply = ModelSupply()
+        self._agent = Agent(self._supply) if make_server is None else None
+        self._make_server: MakeServer = self._agent.make_server if make_server is None else make_server  # type: ignore[union-attr]
+        self.chat = Chat(settings.chat_prefix, self._make_server, self._supply, lease=lease, beat=beat)
         self._stack = AsyncExitStack()
         self._server: DurableServer[Context] | None = None
         self._store: clew.Store | None = None
@@ -56,12 +62,14 @@ class Room:
             ClewError: a setting cannot be used, so trying again would not help.
         """
         if not await self._try():
+            logger.warning("starting without the store, which is tried again: %s", self._why, extra={"event": "store_away"})
             self._tasks.append(asyncio.create_task(self._try_again()))
         self._tasks.append(asyncio.create_task(self._sweep()))
 
     def close_readers(self) -> None:
         """End every response: the worker is about to go."""
         self.is_closing = True
+        self.chat.close_readers()
         if self._server is not None:
             self._server.close_readers()
 
@@ -71,9 +79,12 @@ class Room:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._server is not None:
-            await self._server.aclose(grace)
+        closing = [self.chat.aclose(grace)] + ([] if self._server is None else [self._server.aclose(grace)])
+        await asyncio.gather(*closing)
         await self._stack.aclose()
+        if self._agent is not None:
+            await self._agent.aclose()
+        await self._supply.aclose()
 
     @property
     def server(self) -> DurableServer[Context]:
@@ -95,6 +106,13 @@ class Room:
         if self._files is None:
             raise self._why
         return self._files
+
+    @property
+    def near_store(self) -> clew.Store:
+        """The store. UnavailableError also while it is known to be away, so that nobody waits for it."""
+        if self.chat.is_away:
+            raise UnavailableError("the store is away, and is tried again in the background")
+        return self.store
 
     @property
     def attachments(self) -> ClewAttachmentStore[Context]:
@@ -138,13 +156,10 @@ class Room:
                 self._why = error
                 return False
             attachments: ClewAttachmentStore[Context] = ClewAttachmentStore(store, files, url=_url_of)
-            kit: ChatKitStore[Context] = ChatKitStore(store, attachments=attachments)
-            make = self._make_server
-            if make is None:
-                agent = Agent()
-                stack.push_async_callback(agent.aclose)
-                make = agent.make_server
-            self._server = DurableServer(make(kit, attachments), lease=self._lease, beat=self._beat)
+            kit = ChannelKit(store, attachments=attachments)
+            server = DurableServer(self._make_server(kit, attachments), lease=self._lease, beat=self._beat)
+            await self.chat.attach(server, kit)
+            self._server = server
             self._store, self._files, self._attachments = store, files, attachments
             self._stack = stack.pop_all()
         return True
@@ -154,7 +169,7 @@ class Room:
             await asyncio.sleep(RETRY_S)
             try:
                 if await self._try():
-                    logger.info("the store is there now")
+                    logger.info("the store is there now", extra={"event": "store_back"})
                     return
             except ClewError as error:
                 self._why = error

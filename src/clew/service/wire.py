@@ -183,6 +183,7 @@ class Problem(msgspec.Struct, omit_defaults=True):
     status: int
     detail: str
     actual: str | int | None = None
+    thread: str | None = None
 
 
 MOST_LIMIT: Final = MAX_PAGE
