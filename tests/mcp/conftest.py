@@ -42,7 +42,7 @@ def said(role: str, *texts: str) -> list[dict[str, str]]:
 
 @pytest.fixture
 def start(tmp_path: Path) -> Start:
-    """`async with start(url, *words, mode="auto", on_message=None) as client`: a `clew mcp` of its own; its errors go to a file."""
+    """`async with start(url, *words, mode="auto", on_message=None) as client`: a `clew mcp` of its own."""
 
     @contextlib.asynccontextmanager
     async def open_client(url: str, *words: str, mode: str = "auto", on_message: Any = None) -> AsyncIterator[Client]:

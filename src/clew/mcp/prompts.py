@@ -53,7 +53,7 @@ async def get_prompt(desk: Desk, name: str, given: Mapping[str, str], zone: tzin
         raise InvalidError(f"{name} takes no such argument")
     chosen = given.get("conversation") or None
     if name == YESTERDAY:
-        chosen = (await _before_today(desk, datetime.now(zone).astimezone(zone))).id
+        chosen = (await before_today(desk, datetime.now(zone).astimezone(zone))).id
     found = await conversations.resume(desk, conversations.Resume(chosen))
     lines = [f"{each.author or each.kind}: {each.text}{' …' if each.cut else ''}" for each in found.messages]
     title = f" “{found.conversation.title}”" if found.conversation.title else ""
@@ -67,7 +67,8 @@ async def get_prompt(desk: Desk, name: str, given: Mapping[str, str], zone: tzin
     return types.GetPromptResult(description=f"The conversation{title} so far.", messages=[message])
 
 
-async def _before_today(desk: Desk, now: datetime) -> Thread:
+async def before_today(desk: Desk, now: datetime) -> Thread:
+    """Return the newest conversation that was last written to before the day of `now`; NotFoundError where there is none."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     cursor: str | None = None
     for _ in range(MOST_THREADS // 100):

@@ -1,0 +1,131 @@
+"""The real `clew mcp`, started and driven by the official client: in both eras, killed, started again, and without its store."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from mcp import MCPDeprecationWarning, MCPError, types
+
+import servers
+from clew.cli.app import app
+from clew.cli.running import start as run_command
+from clew.kv import KeyValue
+from servers import MissingBinaryError, Server
+
+from ..support import do_without, wait_until, with_options
+from .conftest import Failed, Start, call, said, server_of
+
+
+@pytest.mark.parametrize(("mode", "kind"), [("auto", "sqlite"), ("legacy", "redis-8.2")])
+async def test_a_client_keeps_values_and_conversations(
+    start: Start, request: pytest.FixtureRequest, tmp_path: Path, mode: str, kind: str
+) -> None:
+    url = f"sqlite:///{tmp_path}/clew.db" if kind == "sqlite" else request.getfixturevalue("url_of")(kind)
+    news: list[str] = []
+
+    async def hear(message: object) -> None:
+        if isinstance(message, types.ResourceUpdatedNotification):
+            news.append(str(message.params.uri))
+
+    async with start(url, "--owner", "ada", mode=mode, on_message=hear) as client:
+        assert client.session.protocol_version == {"auto": "2026-07-28", "legacy": "2025-11-25"}[mode]
+        await call(client, "coaia_tash", key="plan", value="to Paris", ttl=60)
+        assert (await call(client, "fetch_value", key="plan"))["value"] == "to Paris"
+        made = (await call(client, "create_conversation", title="Plans", messages=said("user", "My name is Ada.")))[
+            "conversation"
+        ]
+        append = {"conversation": made["id"], "messages": said("assistant", "Hello Ada.")}
+        if mode == "legacy":
+            with pytest.warns(MCPDeprecationWarning):
+                await client.subscribe_resource(made["uri"])
+            with pytest.raises(MCPError, match="no thread"), pytest.warns(MCPDeprecationWarning):
+                await client.subscribe_resource("clew://threads/none")
+            await call(client, "append_to_conversation", **append)
+            await wait_until(lambda: news == [made["uri"]])
+            with pytest.warns(MCPDeprecationWarning):
+                await client.unsubscribe_resource(made["uri"])
+        else:
+            async with client.listen(resource_subscriptions=[made["uri"], "clew://threads/none"]) as stream:
+                assert stream.honored.resource_subscriptions == [made["uri"]]
+                await call(client, "append_to_conversation", **append)
+                assert (await anext(stream)).uri == made["uri"]  # type: ignore[union-attr]  # nothing else was asked for
+        found = await call(client, "search_conversations", query="hello ada")
+        assert [hit["text"] for hit in found["hits"]] == ["Hello Ada."]
+        with pytest.raises(Failed, match="str"):
+            await call(client, "read_conversation", conversation=[1])
+    assert (tmp_path / "mcp.log").read_text() == ""
+
+
+async def test_a_server_that_is_killed_and_started_again_has_everything(start: Start, url_of: Callable[..., str]) -> None:
+    url = url_of("redis-8.2")
+    async with start(url, "--owner", "ada") as first:
+        made = await call(first, "create_conversation", messages=said("user", "before"))
+        id = made["conversation"]["id"]
+        await call(first, "stash_value", key="plan", value="kept", ttl=60)
+        os.kill(server_of(first), signal.SIGKILL)
+        with pytest.raises(MCPError):
+            await call(first, "resume_conversation")
+    # Two at once on one Redis: what one writes, the other reads.
+    async with start(url, "--owner", "ada") as second, start(url, "--owner", "eve") as third:
+        await call(second, "append_to_conversation", conversation=id, messages=said("user", "after"))
+        resumed = await call(second, "resume_conversation")
+        assert [message["text"] for message in resumed["messages"]] == ["before", "after"]
+        assert (await call(second, "fetch_value", key="plan"))["value"] == "kept"
+        for tool, arguments in (("fetch_value", {"key": "plan"}), ("read_conversation", {"conversation": id})):
+            with pytest.raises(Failed):
+                await call(third, tool, **arguments)
+
+
+@pytest.mark.timeout(120)
+async def test_while_redis_is_away_every_call_says_so_and_then_all_goes_on(start: Start) -> None:
+    try:
+        binary = servers.find("valkey-9.1")
+    except MissingBinaryError as error:
+        do_without(error)
+    with Server(binary, durable=True) as server:
+        server.kill()
+        # Without a named owner the keys are bare: those that the coaia command line has.
+        async with KeyValue(server.url) as other, start(with_options(server.url, timeout=1)) as client:
+            with pytest.raises(Failed, match=r"[Cc]all again in a moment"):
+                await call(client, "stash_value", key="plan", value="lost")
+            server.restart()
+            await wait_until(lambda: _works(client), 30)
+            await other.set("from-coaia", b"plain")
+            assert (await call(client, "coaia_fetch", key="from-coaia"))["value"] == "plain"
+            await call(client, "coaia_tash", key="from-clew", value="plain too")
+            assert await other.get("from-clew", raw=True) == b"plain too"
+            made = (await call(client, "create_conversation"))["conversation"]
+            async with client.listen(resource_subscriptions=[made["uri"]]) as stream:
+                server.kill()
+                for tool, arguments in (
+                    ("coaia_fetch", {"key": "plan"}),
+                    ("stash_value", {"key": "plan", "value": "lost"}),
+                    ("list_conversations", {}),
+                ):
+                    with pytest.raises(Failed, match="Call again"):
+                        await call(client, tool, **arguments)
+                server.restart()
+                await wait_until(lambda: _works(client), 30)
+                assert (await call(client, "list_conversations"))["conversations"][0]["id"] == made["id"]
+                await call(client, "append_to_conversation", conversation=made["id"], messages=said("user", "news"))
+                async with asyncio.timeout(30):
+                    assert (await anext(stream)).uri == made["uri"]  # type: ignore[union-attr]  # nothing else was asked for
+
+
+async def _works(client: object) -> bool:
+    try:
+        await call(client, "stash_value", key="probe", value="x", ttl=60)  # type: ignore[arg-type]  # a client
+    except Failed:
+        return False
+    return True
+
+
+def test_a_setting_that_cannot_be_used_is_told_before_anything_is_served(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(app, ["mcp", "--owner", ""]) == 2
+    told = capsys.readouterr()
+    assert (told.out, "--owner" in told.err) == ("", True)
