@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 import servers
 from servers import MissingBinaryError, Server
 
 from ...support import do_without, wait_until, with_options
-from .conftest import THREADS, Serve, make_thread, problem
+from .conftest import SESSIONS, THREADS, Serve, make_thread, problem
 
 
 @pytest.mark.timeout(120)
@@ -21,11 +23,17 @@ async def test_while_redis_is_away_the_truth_is_told_and_then_all_goes_on(serve:
         api = await serve(with_options(server.url, timeout=2))
         mine = await make_thread(api.ada, items=[{"id": "a", "data": 1}])
         here = f"{THREADS}/{mine}"
+        session = (await api.ada.post(SESSIONS, json={"initial_message": "kept"})).headers["location"]
         server.kill()
         asks = [("GET", THREADS, None), ("GET", here, None), ("GET", f"{here}/items", None), ("GET", f"{here}/runs", None),
-                ("DELETE", here, None), ("POST", THREADS, {}), ("POST", f"{here}/items", {"items": [{"data": 2}]})]  # fmt: skip
-        for method, path, body in asks:
-            reply = await api.ada.request(method, path, json=body)
+                ("DELETE", here, None), ("POST", THREADS, {}), ("POST", f"{here}/items", {"items": [{"data": 2}]}),
+                ("GET", SESSIONS, None), ("POST", SESSIONS, {"initial_message": "x"}), ("GET", session, None),
+                ("PATCH", session, {"name": "x"}), ("DELETE", session, None), ("GET", f"{session}/messages", None),
+                ("POST", f"{session}/messages", {"role": "user", "content": "x"}), ("GET", f"{session}/messages/a", None),
+                ("DELETE", f"{session}/messages/a", None), ("POST", f"{SESSIONS}/no/messages", {"role": "a", "content": "x"}),
+                ("GET", f"{SESSIONS}?volume=system", None)]  # fmt: skip
+        replies = await asyncio.gather(*(api.ada.request(method, path, json=body) for method, path, body in asks))
+        for (method, path, _), reply in zip(asks, replies, strict=True):
             assert (method, path, problem(reply)) == (method, path, "unavailable")
             assert str(server.port) not in reply.text
         # A token needs no store: who has none is told so, and not that the store is away.
@@ -41,3 +49,9 @@ async def test_while_redis_is_away_the_truth_is_told_and_then_all_goes_on(serve:
         await wait_until(is_back, 30)
         assert [each["data"] for each in (await api.ada.get(f"{here}/items")).json()["data"]] == [1]
         assert (await api.ada.post(f"{here}/items", json={"items": [{"data": 2}]})).status_code == 201
+        # What was refused is not there.
+        assert {f"{SESSIONS}/{each['id']}" for each in (await api.ada.get(SESSIONS)).json()["data"]} == {
+            f"{SESSIONS}/{mine}",
+            session,
+        }
+        assert [each["content"] for each in (await api.ada.get(f"{session}/messages")).json()["data"]] == ["kept"]
