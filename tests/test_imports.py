@@ -51,6 +51,7 @@ MODULES_OF = {
     "cli": ("typer", "rich", "dotenv"),
     "agent-framework": ("agent_framework",),
     "chatkit": ("chatkit",),
+    "mcp": ("mcp",),
     "s3": ("obstore",),
     "conformance": ("pytest", "pytest_asyncio"),
 }
@@ -58,6 +59,7 @@ NEEDED_BY = {
     "redis": "import asyncio, clew.schemes; asyncio.run(clew.schemes.open_backend('redis://localhost:1/0'))",
     "agent-framework": "import clew.adapters.agent_framework",
     "chatkit": "import clew.adapters.chatkit",
+    "mcp": "import clew.mcp",
     "s3": "import asyncio, clew.files; asyncio.run(clew.files.connect_files('s3://bucket').__aenter__())",
     "conformance": "import clew.conformance",
 }
