@@ -17,7 +17,7 @@ from clew.service import keys
 from clew.service.identity import UnauthorizedError
 
 from ...support import wait_until
-from .conftest import THREADS, Api, Serve, make_thread
+from .conftest import SESSIONS, THREADS, Api, Serve, make_thread
 from .signing import bearer
 
 
@@ -35,18 +35,19 @@ async def test_a_key_made_by_the_command_speaks_for_its_user_until_it_is_taken_b
     monkeypatch.setattr(keys, "FRESH_S", 0.0)
     url = f"sqlite:///{tmp_path}/clew.db"
     api = await serve(url)
-    made = run_clew(url, "keys", "create", "nightly", "--user", "ada", "--team", "support")
+    made = run_clew(url, "keys", "create", "nightly", "--user", "ada", "--team", "support", "--system")
     assert made.returncode == 0, made.stderr
     key = made.stdout.strip()
     mine = await make_thread(api.ada)
     async with api.client(key) as machine:
         assert (await machine.get(f"{THREADS}/{mine}")).status_code == 200
+        assert (await machine.post(SESSIONS, json={"volume": "system"})).status_code == 201
         listed = run_clew(url, "keys", "list")
         id = key.split("_")[1]
         assert listed.stdout.split("\t")[:4] == [id, "nightly", "ada", "support"]
         assert key not in listed.stdout
-        assert (await api.client(key + "x").get(THREADS)).status_code == 401
-        assert (await api.client(key[:-1]).get(THREADS)).status_code == 401
+        for wrong in (key + "x", key[:-1]):
+            assert (await machine.get(THREADS, headers=bearer(wrong))).status_code == 401
         assert run_clew(url, "keys", "revoke", id).returncode == 0
         assert (await machine.get(THREADS)).status_code == 401
     assert run_clew(url, "keys", "revoke", id).returncode == 3
