@@ -317,6 +317,21 @@ async def test_a_deleted_file_is_gone_and_its_place_is_free(files: Files) -> Non
     assert await keys_of(files) == [A[:-1]]
 
 
+@pytest.mark.parametrize("key", [A, ("a b", "100%", "\u00e9+~&=?#", "..", "a/b")], ids=["plain", "strange"])
+async def test_a_delete_with_an_etag_deletes_that_version_alone(files: Files, key: Key) -> None:
+    first = await files.put(key, b"one")
+    second = await files.put(key, b"two")
+    with pytest.raises(ConflictError) as caught:
+        await files.delete(key, if_match=first.etag)
+    assert caught.value.expected == first.etag
+    assert await read(files, key) == b"two"
+    assert await files.delete(key, if_match=second.etag)
+    assert not await files.delete(key, if_match=second.etag)
+    assert await keys_of(files) == []
+    with pytest.raises(InvalidError, match="ETag"):
+        await files.delete(key, if_match="a\r\nb: c")
+
+
 async def test_a_prefix_is_deleted_and_nothing_beside_it(files: Files) -> None:
     below: list[Key] = [("a", str(n), "x") for n in range(25)]
     beside: list[Key] = [("a-",), ("ab", "x"), ("b",)]

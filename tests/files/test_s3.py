@@ -167,14 +167,28 @@ class Heedless(BaseHTTPRequestHandler):
             for name, value in answer.headers.items():
                 if name.lower() in ("etag", "content-type", "last-modified"):
                     self.send_header(name, value)
-            self.send_header("content-length", str(len(data)))
+            whole = answer.headers["content-length"] if self.command == "HEAD" else str(len(data))
+            self.send_header("content-length", whole)
             self.end_headers()
             self.wfile.write(data)
 
-    do_GET = do_PUT
+    do_GET = do_HEAD = do_POST = do_DELETE = do_PUT
 
     def log_message(self, format: str, *args: object) -> None:
         """Say nothing."""
+
+
+@contextmanager
+def before(handler: type[Heedless]) -> Iterator[str]:
+    """Yield the endpoint, as a URL holds it, of a server that stands before the real one."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as front:
+        thread = threading.Thread(target=front.serve_forever)
+        thread.start()
+        try:
+            yield f"http%3A%2F%2F127.0.0.1%3A{front.server_port}"
+        finally:
+            front.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize("drop", ["if-match", "if-none-match", "nothing"])
@@ -182,26 +196,51 @@ async def test_a_server_that_ignores_preconditions_is_found_out(
     object_server: servers.ObjectServer, bucket: str, credentials: None, drop: str
 ) -> None:
     handler = type("Handler", (Heedless,), {"target": object_server.endpoint, "drop": drop})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as front:
-        thread = threading.Thread(target=front.serve_forever)
-        thread.start()
-        try:
-            async with connect_files(f"s3://{bucket}?endpoint=http%3A%2F%2F127.0.0.1%3A{front.server_port}") as files:
-                etag = (await files.put(("a",), b"before")).etag
-                for _ in range(2):
-                    if drop == "nothing":
-                        etag = (await files.put(("a",), b"after", if_match=etag)).etag
-                        with pytest.raises(AlreadyExistsError):
-                            await files.put(("a",), b"x", create=True)
-                        continue
+    with before(handler) as endpoint:
+        async with connect_files(f"s3://{bucket}?endpoint={endpoint}") as files:
+            etag = (await files.put(("a",), b"before")).etag
+            for _ in range(2):
+                if drop == "nothing":
+                    etag = (await files.put(("a",), b"after", if_match=etag)).etag
+                    with pytest.raises(AlreadyExistsError):
+                        await files.put(("a",), b"x", create=True)
+                    continue
+                with pytest.raises(UnsupportedError, match="preconditions"):
+                    await files.put(("a",), b"x", if_match=etag)
+                with pytest.raises(UnsupportedError, match="preconditions"):
+                    await files.put(("b",), b"x", create=True)
+            for _ in range(2):
+                if drop == "if-match":
                     with pytest.raises(UnsupportedError, match="preconditions"):
-                        await files.put(("a",), b"x", if_match=etag)
-                    with pytest.raises(UnsupportedError, match="preconditions"):
-                        await files.put(("b",), b"x", create=True)
-                assert [info.key for info in await files.list()] == [("a",)]
-        finally:
-            await asyncio.to_thread(front.shutdown)
-            thread.join()
+                        await files.delete(("a",), if_match=etag)
+            assert [info.key for info in await files.list()] == [("a",)]
+            assert await files.delete(("a",), if_match=None if drop == "if-match" else etag)
+
+
+async def test_what_was_deleted_meanwhile_is_another_version_to_a_writer(
+    object_server: servers.ObjectServer, bucket: str, credentials: None
+) -> None:
+    # Amazon says of an object that is not there that it is missing, and moto that it is another one.
+    class Missing(Heedless):
+        target = object_server.endpoint
+
+        def do_PUT(self) -> None:
+            if self.command == "PUT" and self.headers.get("if-match") == '"gone"':
+                self.rfile.read(int(self.headers["content-length"]))
+                self.send_response(404)
+                body = b"<Error><Code>NoSuchKey</Code></Error>"
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+                return
+            super().do_PUT()
+
+        do_GET = do_PUT
+
+    with before(Missing) as endpoint:
+        async with connect_files(f"s3://{bucket}?endpoint={endpoint}") as files:
+            with pytest.raises(ConflictError):
+                await files.put(("a",), b"x", if_match='"gone"')
 
 
 async def test_without_credentials_the_answer_comes_in_time(hasty_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
