@@ -16,12 +16,10 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import FileResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from ..adapters.chatkit import BusyError, sentence_of, status_of
-from ..adapters.chatkit.attachments import TooLargeError, WrongTypeError
 from ..errors import ClewError
 from ..settings import Settings
 from . import chat_api, endpoints, files_api, items_api, openapi, problems, runs_api, sessions_api, threads_api
@@ -47,9 +45,6 @@ OPERATIONS: Final = (
 """The HTTP API: what is served, and what the OpenAPI document describes."""
 GRACE_S: Final = 10.0
 """How long answers may go on when a worker is told to end."""
-OF_PAGE: Final = ("/chatkit", "/api/v1/attachments/")
-RUNS_OF_PAGE: Final = ("/active", "/events", "/stop")
-"""The addresses whose errors the page shows to people: they have a form of their own, as ChatKit's clients read it."""
 LEASE_S: Final = 15.0
 BEAT_S: Final = 15.0
 
@@ -103,7 +98,7 @@ def make_app(
             Mount("/static", _Static(directory=STATIC)),
         ],
         middleware=[Middleware(Guard), Middleware(Door), Middleware(Limiting)],
-        exception_handlers={ClewError: _tell, HTTPException: problems.tell, Exception: _tell_unexpected},
+        exception_handlers={ClewError: problems.tell, HTTPException: problems.tell, Exception: problems.tell},
         lifespan=lifespan,
     )
     # An address with an empty id is none, and no other one.
@@ -121,37 +116,6 @@ class _Static(StaticFiles):
 
 async def _page(request: Request) -> Response:
     return FileResponse(STATIC / "index.html", headers={"cache-control": "no-cache"})
-
-
-async def _tell(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ClewError), "it is called for nothing else"
-    if not request.url.path.startswith(OF_PAGE) and not request.url.path.endswith(RUNS_OF_PAGE):
-        return await problems.tell(request, error)
-    status = _status_of(error)
-    if status >= 500:
-        logger.warning("%s %s: %s: %s", request.method, request.url.path, type(error).__name__, error)
-    body: dict[str, object] = {
-        "type": type(error).__name__,
-        "message": str(error) if status in (413, 415) else sentence_of(error),
-    }
-    if isinstance(error, BusyError):
-        body |= {"thread": error.thread_id, "run": error.run_id}
-    return JSONResponse({"error": body}, status, {"retry-after": "2"} if status == 503 else {})
-
-
-async def _tell_unexpected(request: Request, error: Exception) -> Response:
-    message = "Something went wrong on the server. It was noted there."
-    return JSONResponse({"error": {"type": "Unexpected", "message": message}}, 500)
-
-
-def _status_of(error: ClewError) -> int:
-    match error:
-        case TooLargeError() | problems.TooLongError():
-            return 413
-        case WrongTypeError():
-            return 415
-        case _:
-            return status_of(error)
 
 
 @contextlib.contextmanager

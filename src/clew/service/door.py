@@ -67,7 +67,7 @@ class Door:
             try:
                 scope[SCOPE] = await gate.identify(scope)
             except ClewError as error:
-                await answer(error, scope["method"], scope["path"])(scope, receive, send)
+                await answer(error, scope)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 

@@ -11,8 +11,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
-from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from .problems import LocalOnlyError, answer
 
 POLICY: Final = "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _SAFE: Final = (
@@ -46,7 +47,7 @@ class Guard:
         # A token is not sent by a browser on its own, so only who comes without one has to be looked at.
         why = _refuse(scope) if scope["app"].state.gate.is_local else None
         if why is not None:
-            await JSONResponse({"error": {"type": "DeniedError", "message": why}}, 403)(scope, receive, send)
+            await answer(LocalOnlyError(why), scope)(scope, receive, send)
             return
 
         async def send_safely(message: dict[str, object]) -> None:

@@ -126,7 +126,7 @@ class Limiting:
                 raise TooLongError(f"the body is too long: at most {most:,} bytes are taken")
             place = limits.enter(scope.get(SCOPE))
         except ClewError as error:
-            response = answer(error, scope["method"], scope["path"])
+            response = answer(error, scope)
             # What is not read of the body would be taken for the next request.
             response.headers["connection"] = "close"
             await response(scope, receive, send)

@@ -1,7 +1,8 @@
 """How the service tells an error: problem details (RFC 9457), whose `type` says which of clew's answers it is.
 
 The table is the one place where errors become HTTP. A `type` is a path of this service, which explains it. Nothing here holds
-what people wrote, or a credential.
+what people wrote, or a credential. The page's own addresses tell the same problems, and beside them `error`, as ChatKit's clients
+read it: a sentence for people.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.types import Scope
 
 from ..adapters.chatkit import BusyError as AnsweringError
+from ..adapters.chatkit import sentence_of, status_of
 from ..adapters.chatkit.attachments import TooLargeError, WrongTypeError
 from ..errors import (
     ClewError,
@@ -40,6 +44,10 @@ logger = logging.getLogger("clew.service")
 MEDIA_TYPE: Final = "application/problem+json"
 BASE: Final = "/problems/"
 RETRY_AFTER_S: Final = 2
+OF_PAGE: Final = ("/chatkit", "/api/v1/attachments/")
+"""The addresses that ChatKit's clients ask: they look for JSON, unless they say that they take problem details."""
+RUNS_OF_PAGE: Final = ("/active", "/events", "/stop")
+"""How the addresses end that the page asks beside them."""
 
 
 class TooLongError(ClewError):
@@ -86,6 +94,10 @@ class ModelError(ClewError):
     """No model answered what only a model can do; nothing was changed. HTTP 503."""
 
 
+class LocalOnlyError(ClewError):
+    """There is no login, so only this machine's own pages and programs may ask. HTTP 403."""
+
+
 class MediaTypeError(ClewError):
     """The body is of a kind that is not taken. HTTP 415."""
 
@@ -106,6 +118,10 @@ _KINDS: Final[tuple[tuple[type[ClewError], Kind], ...]] = (
         Kind("unauthorized", 401, "Nobody is signed in", "Send a valid token or API key: Authorization: Bearer ..."),
     ),
     (ForbiddenError, Kind("forbidden", 403, "Not yours to change", "It may be read by this caller, and not written.")),
+    (
+        LocalOnlyError,
+        Kind("local-only", 403, "For this machine only", "Ask localhost, from this machine or from the service's own page."),
+    ),
     (GoneError, Kind("gone", 410, "It was deleted", "It was there and has been deleted; its id stays taken for a week.")),
     (UnknownCursorError, Kind("unknown-cursor", 404, "The cursor is not known", "Start again from one end.")),
     (NotFoundError, Kind("missing", 404, "There is no such thing", "It is not there for this caller: check the id.")),
@@ -162,19 +178,22 @@ def kind_of(error: Exception) -> Kind:
     return next((kind for of, kind in _KINDS if isinstance(error, of)), _UNEXPECTED)
 
 
-def answer(error: Exception, method: str, path: str) -> Response:
-    """Return the response that tells an error, and note what is the server's own fault."""
+def answer(error: Exception, scope: Scope) -> Response:
+    """Return the response that tells an error to a request, and note what is the server's own fault."""
     kind = kind_of(error)
     # A server's fault is told in words for people, and so is what speaks of the library's arguments.
     is_general = kind.status >= 500 or isinstance(error, HTTPException | ReusedTokenError)
     detail = kind.advice if is_general else str(error)
     if kind.status >= 500:
-        logger.warning("%s %s: %s: %s", method, path, type(error).__name__, error if isinstance(error, ClewError) else "")
+        what = error if isinstance(error, ClewError) else ""
+        logger.warning("%s %s: %s: %s", scope["method"], route_of(scope), type(error).__name__, what)
     body: dict[str, Any] = {"type": BASE + kind.name, "title": kind.title, "status": kind.status, "detail": detail}
     if isinstance(error, ConflictError) and isinstance(error.actual, int | str):
         body["actual"] = error.actual
     if isinstance(error, AnsweringError):
         body["thread"] = error.thread_id
+    if _is_of_page(scope["path"]):
+        body["error"] = _for_people(error, kind, detail)
     headers = dict(error.headers or {}) if isinstance(error, HTTPException) else {}
     if kind.status == 503:
         headers["retry-after"] = str(RETRY_AFTER_S)
@@ -185,12 +204,40 @@ def answer(error: Exception, method: str, path: str) -> Response:
     if kind.status == 401:
         headers["www-authenticate"] = 'Bearer error="invalid_token"'
     headers["cache-control"] = "no-store"
-    return Response(msgspec.json.encode(body), kind.status, headers, MEDIA_TYPE)
+    return Response(msgspec.json.encode(body), kind.status, headers, _media_type(scope))
+
+
+def route_of(scope: Scope) -> str:
+    """Return the address that a request asked, as the documents write it: without the ids in it, which are people's own."""
+    route = scope.get("route")
+    return str(getattr(route, "path", "-"))
+
+
+def _is_of_page(path: str) -> bool:
+    return path.startswith(OF_PAGE) or (path.startswith("/api/v1/threads/") and path.endswith(RUNS_OF_PAGE))
+
+
+def _media_type(scope: Scope) -> str:
+    if not scope["path"].startswith(OF_PAGE):
+        return MEDIA_TYPE
+    return MEDIA_TYPE if MEDIA_TYPE in Headers(scope=scope).get("accept", "") else "application/json"
+
+
+def _for_people(error: Exception, kind: Kind, detail: str) -> dict[str, object]:
+    """Return what a page shows: which error it is, a sentence, and the answer that is in the way, if one is."""
+    told: dict[str, object] = {"type": type(error).__name__, "message": detail}
+    if kind.status >= 500:
+        told["message"] = f"{kind.title}. {kind.advice}"
+    if isinstance(error, ClewError) and status_of(error) in (404, 503, 507):
+        told["message"] = sentence_of(error)
+    if isinstance(error, AnsweringError):
+        told |= {"thread": error.thread_id, "run": error.run_id}
+    return told
 
 
 async def tell(request: Request, error: Exception) -> Response:
     """Answer a request with the error that ended it."""
-    return answer(error, request.method, request.url.path)
+    return answer(error, request.scope)
 
 
 async def explain(request: Request) -> Response:

@@ -125,7 +125,7 @@ async function refresh() {
     else if (run === null) answerTool();
   } catch (error) {
     if (open !== mine) return;
-    if (error.status === 404) {
+    if (error.isMissing) {
       items.note("This conversation is not there (any more).", { error: true });
       list.drop(thread);
     } else failed(error);
@@ -388,7 +388,7 @@ async function look() {
     if (now.run || now.last !== (items.last()?.id ?? now.last)) await refresh();
     else items.mark(now.marks);
   } catch (error) {
-    if (error.status !== 404) failed(error);
+    if (!error.isMissing) failed(error);
   }
 }
 others.addEventListener("message", ({ data }) => {

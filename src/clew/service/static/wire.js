@@ -6,6 +6,7 @@ export class Refusal extends Error {
   constructor(status, body) {
     super(body?.error?.message ?? body?.detail ?? "The server refused this.");
     this.status = status;
+    this.isMissing = status === 404 || status === 410;
     this.type = body?.error?.type;
     this.run = body?.error?.run;
   }
