@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import threading
+
 from mcp.server.stdio import stdio_server
 
 from .desk import Shelves
@@ -10,13 +13,18 @@ from .server import make_server
 
 
 async def serve_stdio(url: str, owner: str, *, bare_keys: bool = False) -> None:
-    """Serve until standard input ends. The store is opened at the first call, so that a server starts while it is away.
+    """Serve until standard input ends, or Ctrl-C ends the process at once.
+
+    The store is opened at the first call, so that a server starts while it is away.
 
     Args:
         url: the store.
         owner: whose conversations and values these are.
         bare_keys: values stand under just the key that is given, where the `coaia` command line has them.
     """
+    if threading.current_thread() is threading.main_thread():
+        # The thread that waits for standard input cannot be woken. What was acknowledged is kept, so Ctrl-C may end the process.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     shelves = Shelves.of(url, bare=bare_keys)
     async with Opening(url) as opening:
         server = make_server(opening.store, lambda context: owner, shelves=shelves, in_full=True)
