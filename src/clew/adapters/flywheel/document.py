@@ -1,0 +1,111 @@
+"""A stored document: one JSON object in a plain string, whole at every moment, whose list of entries stands last but for a seal.
+
+The seal has a fixed length: when it was written to, a revision, its time to live. So one step can tell whether the document is
+still the one that was read, and another can add an entry without reading, sending or writing the rest.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from ...errors import InvalidError, UnreadableError
+from ...model import JSON
+from .exact import thaw
+
+START: Final = b'],"last_active":"'
+_REVISION: Final = b'","_revision":"'
+_TTL: Final = b',"_ttl_ms":'
+DIGITS: Final = 13
+"""Room for a hundred years in milliseconds."""
+KEPT: Final = len(_TTL) + DIGITS + 1
+"""The last bytes of a seal, from the comma before its time to live: they stay when an entry is added."""
+SEAL_BYTES: Final = len(START) + 32 + len(_REVISION) + 16 + 1 + KEPT
+TTL_AT: Final = (SEAL_BYTES - 1 - DIGITS, SEAL_BYTES - 1)
+"""Where in a seal its milliseconds stand."""
+OF_SEAL: Final = ("last_active", "_revision", "_ttl_ms")
+
+_SEAL: Final = re.compile(rb'\],"last_active":"[^"\\]{32}","_revision":"[0-9a-f]{16}","_ttl_ms": *[0-9]+\}')
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A document as it was read, datetimes put back.
+
+    Attributes:
+        head: every field but the entries and the seal's.
+        entries: the list.
+        seal: how it ends; None where another program wrote it.
+    """
+
+    head: dict[str, JSON]
+    entries: list[JSON]
+    seal: bytes | None
+
+
+def make_seal(ttl_ms: int) -> bytes:
+    """Return a new seal, of another revision than any before.
+
+    Args:
+        ttl_ms: how long the document stays after each write; 0 for ever.
+    """
+    return b"%s%s%*d}" % (fresh_part(), _TTL, DIGITS, ttl_ms)
+
+
+def fresh_part() -> bytes:
+    """Return what is new in a seal at each write; its last KEPT bytes follow."""
+    now = datetime.now(UTC).isoformat(timespec="microseconds").encode()
+    return b"".join((START, now, _REVISION, secrets.token_hex(8).encode(), b'"'))
+
+
+def ttl_ms_in(seal: bytes) -> int:
+    """Return the time to live that a seal says, in milliseconds; 0 for ever."""
+    return int(seal[TTL_AT[0] : TTL_AT[1]])
+
+
+def compose(head: bytes, field: str, entries: bytes, seal: bytes) -> bytes:
+    """Return the document: an object's JSON, with a field more for the JSON of its entries, and the seal."""
+    return b"".join((head[:-1], b',"', field.encode(), b'":', entries[:-1], seal))
+
+
+def seal_of(data: bytes) -> bytes | None:
+    """Return the seal that a document ends with, None where it has none."""
+    end = data[-SEAL_BYTES:]
+    return end if _SEAL.fullmatch(end) else None
+
+
+def decode(data: bytes, what: str) -> dict[str, JSON]:
+    """Return a stored document, or raise UnreadableError where it is no JSON object."""
+    try:
+        found = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
+        raise UnreadableError(f"{what} is not JSON ({e}): it is kept as it is; delete it, or save with overwrite=True") from e
+    if not isinstance(found, dict):
+        raise UnreadableError(f"{what} is no JSON object: it is kept as it is; delete it, or save with overwrite=True")
+    return found
+
+
+def split(found: dict[str, JSON], field: str, seal: bytes | None, what: str) -> Document:
+    """Return a decoded document in its parts, datetimes put back."""
+    entries = found.pop(field, None)
+    if entries is None:
+        entries = []
+    if not isinstance(entries, list):
+        raise UnreadableError(f"{what} has no list as its {field}: it is kept as it is; delete it, or save with overwrite=True")
+    if seal is not None:
+        for name in OF_SEAL:
+            found.pop(name, None)
+    head: dict[str, JSON] = thaw(found)
+    return Document(head, [thaw(entry) for entry in entries], seal)
+
+
+def check_entry(entry: JSON) -> JSON:
+    """Return an entry, or raise InvalidError unless it is an object."""
+    if not isinstance(entry, dict):
+        raise InvalidError(f"an entry is a JSON object, as a dict, not {type(entry).__name__}")
+    return entry

@@ -1,0 +1,119 @@
+"""JSON that comes back as it went in. Datetimes are written as ISO 8601 text, which other programs read, with a note of where."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Final
+
+import msgspec
+
+from ...errors import InvalidError
+from ...limits import MAX_DEPTH, check_json
+from ...model import JSON
+
+DATETIMES: Final = "_datetimes"
+"""The field that says where in its object datetimes stand: a list of paths, each a list of keys and places."""
+
+
+def encode_exact(value: JSON, what: str) -> bytes:
+    """Return `value` as JSON, or raise InvalidError where it would not come back as the same."""
+    try:
+        data = msgspec.json.encode(value)
+        # Much faster than to look at each value: what JSON cannot say comes back as something else.
+        if msgspec.json.decode(data) == value:
+            return data
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError) as e:
+        check_json(value, what)
+        raise InvalidError(f"{what} cannot be written as JSON: {e}") from e
+    check_json(value, what)
+    return data
+
+
+def encode_entries(entries: Iterable[JSON], what: str) -> bytes:
+    """Return a list of objects as JSON; each notes its own datetimes."""
+    found = list(entries)
+    try:
+        data = encode_exact(found, what)
+    except InvalidError:
+        frozen = [_freeze_entry(entry) for entry in found]
+        if frozen == found:
+            raise
+        return encode_exact(frozen, what)
+    if DATETIMES.encode() in data:
+        for entry in found:
+            _refuse_note(entry)
+    return data
+
+
+def encode_object(value: dict[str, JSON], what: str) -> bytes:
+    """Return an object as JSON, which notes its datetimes."""
+    try:
+        return encode_exact(value, what)
+    except InvalidError:
+        frozen = freeze(value)
+        if DATETIMES not in frozen:
+            raise
+        return encode_exact(frozen, what)
+
+
+def freeze(value: dict[str, JSON]) -> dict[str, JSON]:
+    """Return the object with text in the place of datetimes, and a note of where; the object itself where it has none."""
+    paths: list[list[str | int]] = []
+    frozen: dict[str, JSON] = _copy(value, [], paths)
+    return {**frozen, DATETIMES: paths} if paths else value
+
+
+def thaw(value: JSON) -> JSON:
+    """Put the datetimes back into an object, as its note says, and take the note away. What does not fit it stays text."""
+    if not isinstance(value, dict) or DATETIMES not in value:
+        return value
+    paths = value.pop(DATETIMES)
+    for path in paths if isinstance(paths, list) else ():
+        _thaw_at(value, path)
+    return value
+
+
+def read_datetime(text: JSON) -> JSON:
+    """Return the datetime that a text says, and anything else as it is."""
+    if isinstance(text, str):
+        try:
+            return datetime.fromisoformat(text)
+        except ValueError:
+            return text
+    return text
+
+
+def _freeze_entry(entry: JSON) -> JSON:
+    _refuse_note(entry)
+    return freeze(entry) if isinstance(entry, dict) else entry
+
+
+def _refuse_note(entry: JSON) -> None:
+    if isinstance(entry, dict) and DATETIMES in entry:
+        raise InvalidError(f"an entry has a field {DATETIMES!r}, which says where its datetimes stand: use another name")
+
+
+def _copy(value: JSON, at: list[str | int], paths: list[list[str | int]]) -> JSON:
+    if isinstance(value, datetime):
+        paths.append(at)
+        return value.isoformat()
+    if len(at) > MAX_DEPTH:
+        # Left to the check, which says so.
+        return value
+    if isinstance(value, dict):
+        return {key: _copy(each, [*at, key], paths) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_copy(each, [*at, place], paths) for place, each in enumerate(value)]
+    return value
+
+
+def _thaw_at(value: JSON, path: JSON) -> None:
+    try:
+        *way, last = path
+        for step in way:
+            value = value[step]
+        value[last] = read_datetime(value[last])
+    except (TypeError, KeyError, IndexError, ValueError):
+        # Another program moved it.
+        return

@@ -1,0 +1,143 @@
+"""Between a session and the head of its document: each field checked, and nothing lost on the way."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from datetime import datetime
+from enum import Enum
+from typing import Final, TypeVar
+
+from ...errors import InvalidError, UnreadableError
+from ...limits import check_id
+from ...model import JSON
+from .document import OF_SEAL, Document
+from .exact import DATETIMES, read_datetime
+from .origin import Origin
+from .schema import NAME
+from .session import BackendType, FlowStatus, UniversalSession
+
+WORDS: Final = ("backend", "status")
+TIMES: Final = ("created_at", "updated_at", "expires_at")
+OPTIONAL_TEXTS: Final = ("backend_session_id", "current_flow_id", "user_id")
+OBJECTS: Final = ("context", "metadata")
+COUNTS: Final = ("total_queries", "successful_queries")
+HISTORY: Final = "history"
+FIELDS: Final = frozenset(
+    (NAME, DATETIMES, "id", *WORDS, *TIMES, *OPTIONAL_TEXTS, *OBJECTS, *COUNTS, "ttl_seconds", "total_response_time", HISTORY)
+)
+
+_E = TypeVar("_E", bound=Enum)
+
+
+def head_of(session: UniversalSession, version: str, others: Mapping[str, JSON]) -> dict[str, JSON]:
+    """Return a session's fields as they are stored, all but its history.
+
+    Args:
+        version: the schema's.
+        others: fields that a newer release wrote, which are kept.
+
+    Raises:
+        InvalidError: a field of the wrong type.
+    """
+    if not isinstance(session, UniversalSession):
+        raise InvalidError(f"a session is a UniversalSession, not {type(session).__name__}")
+    check_id(session.id, "the session's id")
+    if not isinstance(session.history, list):
+        raise InvalidError(f"a session's history is a list, not {type(session.history).__name__}")
+    for name in OBJECTS:
+        if not isinstance(getattr(session, name), dict):
+            raise InvalidError(f"a session's {name} is a dict, not {type(getattr(session, name)).__name__}")
+    head: dict[str, JSON] = {
+        NAME: version,
+        "id": session.id,
+        "backend": _word(session.backend, "backend"),
+        "backend_session_id": _text(session, "backend_session_id"),
+        "status": _word(session.status, "status"),
+        "current_flow_id": _text(session, "current_flow_id"),
+        "user_id": _text(session, "user_id"),
+        "context": session.context,
+        "metadata": session.metadata,
+    }
+    head |= {name: value for name, value in others.items() if name not in FIELDS and name not in OF_SEAL}
+    head |= {name: _time(getattr(session, name), name) for name in TIMES}
+    head["ttl_seconds"] = session.ttl_seconds
+    head |= {name: _count(getattr(session, name), name) for name in COUNTS}
+    # A number stands last: so no list but the history stands before the seal.
+    head["total_response_time"] = _number(session.total_response_time, "total_response_time")
+    return head
+
+
+def session_of(document: Document, origin: Origin, what: str) -> UniversalSession:
+    """Return the session that a document holds, or raise UnreadableError where it holds none."""
+    head = document.head
+    for name in ("id", *WORDS):
+        if not isinstance(head.get(name), str):
+            if name == "status" and head.get(name) is None:
+                continue
+            raise UnreadableError(f"{what} has no {name}: it is no session, and is kept as it is")
+    session = UniversalSession(
+        id=head["id"],
+        backend=_member(BackendType, head["backend"]),
+        backend_session_id=head.get("backend_session_id"),
+        status=_member(FlowStatus, head.get("status") or FlowStatus.IDLE),
+        current_flow_id=head.get("current_flow_id"),
+        context=head.get("context"),  # type: ignore[arg-type]  # None is taken for an empty one
+        history=document.entries,
+        expires_at=read_datetime(head.get("expires_at")),
+        user_id=head.get("user_id"),
+        metadata=head.get("metadata") or {},
+        ttl_seconds=head.get("ttl_seconds"),
+        _origin=origin,
+    )
+    session.created_at = read_datetime(head.get("created_at"))
+    session.updated_at = read_datetime(head.get("updated_at"))
+    for name in (*COUNTS, "total_response_time"):
+        setattr(session, name, head.get(name, 0))
+    return session
+
+
+def others_of(head: dict[str, JSON]) -> dict[str, JSON]:
+    """Return the fields of a head that this release does not know."""
+    return {name: value for name, value in head.items() if name not in FIELDS}
+
+
+def _member(kind: type[_E], word: str) -> _E | str:
+    try:
+        return kind(word)
+    except ValueError:
+        return word
+
+
+def _word(value: object, name: str) -> str:
+    word = value.value if isinstance(value, Enum) else value
+    if not isinstance(word, str) or not word:
+        raise InvalidError(f"a session's {name} is a word, as {name!s} has them in BackendType or FlowStatus, not {value!r}")
+    return str(word)
+
+
+def _text(session: UniversalSession, name: str) -> str | None:
+    value = getattr(session, name)
+    if value is not None and not isinstance(value, str):
+        raise InvalidError(f"a session's {name} is text or None, not {type(value).__name__}")
+    return value
+
+
+def _time(value: object, name: str) -> str | None:
+    if value is None or isinstance(value, str):
+        return value
+    if not isinstance(value, datetime):
+        raise InvalidError(f"a session's {name} is a datetime or None, not {type(value).__name__}")
+    return value.isoformat()
+
+
+def _count(value: object, name: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise InvalidError(f"a session's {name} is a whole number, not {value!r}")
+    return value
+
+
+def _number(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise InvalidError(f"a session's {name} is a number, not {value!r}")
+    return value

@@ -1,0 +1,166 @@
+"""The store behind the managers: opened at the first call, given up for a while when it is away, and tried until it is back.
+
+Shared by the sessions and the executions, so that both fail the same way: nothing is raised into a tool, and nothing is
+reported as done that was not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, TypeVar
+from weakref import WeakKeyDictionary
+
+from ... import Store, connect
+from ...errors import ClewError, ConflictError, InvalidError, UnavailableError, UnreadableError
+from ...settings import mask_url
+from ...store import Gate, Values
+from .outcome import Ids, Loaded, Outcome, Status, status_of
+
+logger = logging.getLogger("clew.flywheel")
+T = TypeVar("T")
+
+OF_ONE_CALL: Final = (UnavailableError, InvalidError, ConflictError, UnreadableError)
+"""What says nothing new of the store: the gate tells of the first, the others are about one call."""
+MOST_PARTS: Final = 1_000
+"""Parts of a scan that one list looks at."""
+
+
+class Keeper:
+    """A store, or none.
+
+    Args:
+        enabled: whether there is persistence at all.
+        url: the store's URL; None where an open store is given.
+        store: an open store to work on, which `close` leaves open.
+        prefix: the literal beginning of the keys.
+    """
+
+    def __init__(self, *, enabled: bool, url: str | None, store: Store | None, prefix: str) -> None:
+        self.enabled = enabled
+        self.prefix = prefix
+        self.place = "the given store" if url is None else mask_url(url.partition("?")[0])
+        self._url = url
+        self._given = store
+        self._store = store
+        self._values: Values | None = None if store is None else store.values(prefix)
+        self._gate = Gate(self._probe, self.place, "flywheel")
+        self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+        self._trouble: type[ClewError] | None = None
+        if not enabled:
+            logger.info("flywheel persistence is disabled", extra={"event": "flywheel_disabled"})
+
+    async def change(self, verb: Callable[[Values], Awaitable[Outcome]], about: str) -> Outcome:
+        """Do a write, and say what it came to."""
+        if not self.enabled:
+            return Outcome("disabled")
+        try:
+            return await self._ask(verb)
+        except ClewError as error:
+            return Outcome(self._note(error, about), error)
+
+    async def look(self, verb: Callable[[Values], Awaitable[T | None]], about: str) -> Loaded[T]:
+        """Do a read, None for what is not there, and say what it came to."""
+        if not self.enabled:
+            return Loaded(None, "disabled")
+        try:
+            found = await self._ask(verb)
+        except ClewError as error:
+            return Loaded(None, self._note(error, about), error)
+        return Loaded(found, "missing" if found is None else "found")
+
+    async def list(self, pattern: str, limit: int, cursor: str | None) -> Ids:
+        """Return ids that match a glob, each once, in no order that is promised."""
+        if not self.enabled:
+            return Ids(status="disabled")
+        try:
+            return await self._ask(lambda values: _scan(values, pattern, limit, cursor))
+        except ClewError as error:
+            return Ids(status=self._note(error, f"the list {pattern!r}"), error=error)
+
+    async def health_check(self) -> bool:
+        """Ask the store whether it answers, and tell. Nothing is raised."""
+        if not self.enabled:
+            return False
+        try:
+            await self._probe()
+        except UnavailableError as error:
+            self._gate.shut(error)
+            return False
+        except ClewError as error:
+            self._note(error, "the health check")
+            return False
+        self._gate.open()
+        return True
+
+    async def close(self) -> None:
+        """Finish what was sent, and close what was opened. A later call opens it again."""
+        await self._gate.aclose()
+        store, self._store = self._store, self._given
+        if store is not None and store is not self._given:
+            self._values = None
+            await store.aclose()
+
+    async def _ask(self, verb: Callable[[Values], Awaitable[T]]) -> T:
+        self._gate.check()
+        try:
+            values = self._values
+            if values is None:
+                values = await self._open()
+            answer = await verb(values)
+        except UnavailableError as error:
+            self._gate.shut(error)
+            raise
+        if self._trouble is not None:
+            self._trouble = None
+            logger.info("flywheel store in order again: %s", self.place, extra={"event": "flywheel_in_order"})
+        return answer
+
+    async def _open(self) -> Values:
+        lock = self._opening.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        async with lock:
+            if self._values is None:
+                # Whoever had the lock before may have found that it is away.
+                self._gate.check()
+                return await self._connect()
+            return self._values
+
+    async def _connect(self) -> Values:
+        store = await connect(self._url)
+        if self._values is not None:
+            # Another event loop, or the probe, was quicker.
+            await store.aclose()
+            return self._values
+        self._store, self._values = store, store.values(self.prefix)
+        logger.debug("flywheel store opened: %s", self.place)
+        return self._values
+
+    async def _probe(self) -> None:
+        if self._store is None:
+            await self._connect()
+        else:
+            await self._store.ping()
+
+    def _note(self, error: ClewError, about: str) -> Status:
+        """Log what nobody else tells of, once for each time that it begins, and return its word."""
+        if not isinstance(error, OF_ONE_CALL):
+            if self._trouble is not type(error):
+                self._trouble = type(error)
+                logger.warning("flywheel store refuses: %s", error, extra={"event": "flywheel_refused", "store": self.place})
+        elif not isinstance(error, UnavailableError):
+            logger.warning("flywheel: %s was not done: %s", about, error, extra={"event": "flywheel_failed"})
+        return status_of(error)
+
+
+async def _scan(values: Values, pattern: str, limit: int, cursor: str | None) -> Ids:
+    if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
+        raise InvalidError(f"limit must be a whole number from 1, not {limit!r}")
+    found: dict[str, None] = {}
+    for _ in range(MOST_PARTS):
+        page = await values.list(pattern, limit=1_000, cursor=cursor)
+        found |= dict.fromkeys(page.data)
+        cursor = page.cursor
+        if cursor is None or len(found) >= limit:
+            break
+    return Ids(found, cursor=cursor)

@@ -1,0 +1,161 @@
+"""How a session is saved: as it was loaded where nobody wrote meanwhile, else together with what others did, or not at all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import msgspec
+
+from ...errors import InvalidError, UnavailableError
+from ...limits import MAX_TTL_MS
+from ...model import JSON
+from ...store import Values
+from .document import Document, compose, decode, make_seal, seal_of, split, ttl_ms_in
+from .exact import encode_entries, encode_object, thaw
+from .fields import HISTORY, head_of, others_of, session_of
+from .journal import MOST_TRIES, busy, replace_as_read, replace_sealed, ttl_in
+from .merging import contains, merge
+from .origin import Origin
+from .outcome import Outcome
+from .schema import NAME, Schema
+from .session import UniversalSession
+
+
+class Saver:
+    """Between sessions and stored documents.
+
+    Args:
+        schema: the version, and the way to it.
+        ttl_ms: how long a session stays that has no time of its own; 0 for ever.
+    """
+
+    def __init__(self, schema: Schema, ttl_ms: int) -> None:
+        self._schema = schema
+        self._ttl_ms = ttl_ms
+
+    def read(self, raw: bytes, what: str) -> Document:
+        """Return a stored document, brought to today's schema; UnreadableError where that cannot be."""
+        return split(self._schema.migrate(decode(raw, what), what), HISTORY, seal_of(raw), what)
+
+    def load(self, raw: bytes, what: str) -> UniversalSession:
+        """Return the session that is stored; UnreadableError where there is none in it."""
+        document = self.read(raw, what)
+        origin = Origin(raw, document.seal, others=others_of(document.head), version=document.head[NAME])
+        return session_of(document, origin, what)
+
+    def write(self, session: UniversalSession) -> bytes:
+        """Return a session's document; InvalidError where it cannot be stored as it is."""
+        origin = session._origin
+        head = head_of(session, self._version_of(origin), {} if origin is None else origin.others)
+        return self._compose(head, session.history, self.ttl_ms_of(session.ttl_seconds))
+
+    def rewrite(self, raw: bytes, more: list[JSON], what: str) -> bytes:
+        """Return a stored document with some more entries, as clew writes it."""
+        document = self.read(raw, what)
+        ttl_ms = self.ttl_ms_of(document.head.get("ttl_seconds")) if document.seal is None else ttl_ms_in(document.seal)
+        session = session_of(document, Origin(raw, document.seal), what)
+        head = head_of(session, document.head[NAME], others_of(document.head))
+        return self._compose(head, [*document.entries, *more], ttl_ms)
+
+    def ttl_ms_of(self, seconds: JSON) -> int:
+        """Return milliseconds, the manager's for None; InvalidError unless it is from 0.001 seconds to a hundred years."""
+        return self._ttl_ms if seconds is None else check_seconds(seconds)
+
+    async def save(self, values: Values, session: UniversalSession, *, overwrite: bool) -> Outcome:
+        """Store a session, and note on it what it was stored as."""
+        raw = self.write(session)
+        origin = session._origin
+        try:
+            if overwrite:
+                await values.put_data(session.id, raw, ttl=ttl_in(raw))
+            elif not await self._put(values, session.id, origin, raw):
+                return await self._save_merged(values, session, raw)
+        except UnavailableError:
+            session._origin = replace(origin or Origin(None), attempt=raw)
+            raise
+        self._settle(session, raw)
+        return Outcome("saved")
+
+    async def _put(self, values: Values, key: str, origin: Origin | None, raw: bytes) -> bool:
+        """Write the document where nobody else wrote since `origin`; where there is none any more, it is made again."""
+        there = False
+        if origin is not None and origin.raw is not None:
+            if origin.stale:
+                return False
+            if origin.seal is not None:
+                done, there = await replace_sealed(values, key, origin.seal, raw)
+            else:
+                done, there = await replace_as_read(values, key, origin.raw, raw)
+            if done or there:
+                return done
+        return (await values.put_data(key, raw, ttl=ttl_in(raw), when=None))[0]
+
+    async def _save_merged(self, values: Values, session: UniversalSession, raw: bytes) -> Outcome:
+        what = f"the session {session.id!r}"
+        mine = self.read(raw, what)
+        origin = session._origin
+        for _ in range(MOST_TRIES):
+            stored = await values.get_data(session.id)
+            if stored is None:
+                if (await values.put_data(session.id, raw, ttl=ttl_in(raw), when=None))[0]:
+                    self._settle(session, raw)
+                    return Outcome("saved")
+                continue
+            theirs = self.read(stored, what)
+            head, entries = merge(self._base(origin, theirs, what), mine, theirs)
+            merged = self._compose(head, entries, ttl_ms_in(raw[-len(make_seal(0)) :]))
+            if (await replace_as_read(values, session.id, stored, merged))[0]:
+                self._refresh(session, raw, mine, merged)
+                return Outcome("saved", merged=True)
+        raise busy(session.id)
+
+    def _base(self, origin: Origin | None, theirs: Document, what: str) -> Document | None:
+        """Return what both began with: what the session was loaded from, or its own last write, where that did arrive."""
+        if origin is None:
+            return None
+        base = None
+        if origin.raw is not None:
+            base = self.read(origin.raw, what)
+            added = msgspec.json.decode(b"[%s]" % b",".join(origin.entries()))
+            base = replace(base, entries=[*base.entries, *map(thaw, added)])
+        if origin.attempt is not None:
+            attempt = self.read(origin.attempt, what)
+            if attempt.seal == theirs.seal or contains(attempt, base, theirs):
+                return attempt
+        return base
+
+    def _refresh(self, session: UniversalSession, raw: bytes, mine: Document, merged: bytes) -> None:
+        """Give a session what was merged into it, but for what its owner changed while it was being written."""
+        now = self.load(merged, f"the session {session.id!r}")
+        was = session_of(mine, Origin(None), f"the session {session.id!r}")
+        for name in vars(now):
+            if name not in ("history", "_origin") and getattr(session, name) == getattr(was, name):
+                setattr(session, name, getattr(now, name))
+        late = session.history[len(was.history) :] if session.history[: len(was.history)] == was.history else None
+        if late is not None:
+            session.history[:] = now.history + late
+            session._origin = now._origin
+        else:
+            # It was cut or changed meanwhile: what others added is put to it by the next save.
+            session._origin = Origin(raw, stale=True)
+
+    def _settle(self, session: UniversalSession, raw: bytes) -> None:
+        session._origin = replace(
+            session._origin or Origin(None), raw=raw, seal=seal_of(raw), appended=None, stale=False, attempt=None
+        )
+
+    def _version_of(self, origin: Origin | None) -> str:
+        return self._schema.version if origin is None or origin.version is None else origin.version
+
+    def _compose(self, head: dict[str, JSON], entries: list[JSON], ttl_ms: int) -> bytes:
+        seal = make_seal(ttl_ms)
+        return compose(encode_object(head, "the session"), HISTORY, encode_entries(entries, "the session's history"), seal)
+
+
+def check_seconds(seconds: object) -> int:
+    """Return a time to live in milliseconds; InvalidError unless it is from 0.001 seconds to a hundred years."""
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool) and math.isfinite(seconds)
+    if not is_number or not 0.001 <= seconds <= MAX_TTL_MS / 1000:  # type: ignore[operator]  # it is a number
+        raise InvalidError(f"a time to live is a number of seconds, from 0.001 to 100 years, not {seconds!r}")
+    return round(seconds * 1000)  # type: ignore[operator]  # as above
