@@ -26,6 +26,7 @@ from . import chat_api, endpoints, files_api, items_api, openapi, problems, runs
 from .door import Door, Gate
 from .guarding import Guard
 from .limiting import Limiting, Limits
+from .logs import Logging, write_json
 from .mcp_api import PATH as MCP
 from .mcp_api import Endpoint, Mcp
 from .operations import routes_of
@@ -70,6 +71,8 @@ def make_app(
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         chosen = settings or Settings.from_env()
+        if chosen.log == "json":
+            write_json()
         room = Room(chosen, make_server, lease=lease, beat=beat)
         app.state.gate = Gate(chosen, lambda: room.near_store)
         app.state.limits = Limits(chosen.access)
@@ -79,15 +82,19 @@ def make_app(
         try:
             with _hearing_the_end(room.close_readers, mcp.close_streams):
                 async with mcp.run():
+                    logger.info("this worker takes requests", extra={"event": "started"})
                     yield
         finally:
+            logger.info("this worker ends: answers have %g seconds", grace, extra={"event": "stopping"})
             await room.aclose(grace)
+            logger.info("this worker has ended", extra={"event": "stopped"})
 
     app = Starlette(
         routes=[
+            # First what is asked for most: the routes are tried in this order.
+            *routes_of(OPERATIONS),
             Route("/", _page),
             Route("/chatkit", endpoints.chatkit, methods=["POST"]),
-            *routes_of(OPERATIONS),
             Route("/openapi.json", openapi.serve(OPERATIONS)),
             Route("/api/v1/attachments/{id}", endpoints.upload, methods=["PUT"]),
             Route("/api/v1/attachments/{id}", endpoints.download),
@@ -97,7 +104,7 @@ def make_app(
             Route("/problems/{name}", problems.explain),
             Mount("/static", _Static(directory=STATIC)),
         ],
-        middleware=[Middleware(Guard), Middleware(Door), Middleware(Limiting)],
+        middleware=[Middleware(Logging), Middleware(Guard), Middleware(Door), Middleware(Limiting)],
         exception_handlers={ClewError: problems.tell, HTTPException: problems.tell, Exception: problems.tell},
         lifespan=lifespan,
     )

@@ -150,7 +150,10 @@ def read_message(data: bytes) -> NewItem:
         raise InvalidError(f"this is no message: {error}") from error
     except RecursionError as error:
         raise InvalidError("the message is nested too deeply") from error
-    check_json(value, "a message")
+    for each in value.values():
+        # A text was held to what JSON can say when it was decoded.
+        if type(each) is not str:
+            check_json(each, "a message")
     return NewItem(data, id=message.id, author=message.role, created_ms=_ms_of(message.timestamp))
 
 

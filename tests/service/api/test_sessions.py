@@ -11,6 +11,7 @@ import pytest
 
 from clew import NewItem, Ref, Store
 from clew.errors import InvalidError
+from clew.limits import MAX_CHANGES
 from clew.service.app import OPERATIONS
 from clew.service.session_wire import read_messages
 
@@ -215,6 +216,13 @@ def test_what_is_no_message_is_refused(more: str) -> None:
     for each in (body, b"[" + body + b"]"):
         with pytest.raises(InvalidError):
             read_messages(each)
+
+
+def test_more_messages_than_one_commit_holds_are_refused() -> None:
+    message = b'{"role":"user","content":"x"}'
+    assert len(read_messages(b" [" + b",".join([message] * MAX_CHANGES) + b"]\n")) == MAX_CHANGES
+    with pytest.raises(InvalidError, match="at once"):
+        read_messages(b"[" + b",".join([message] * (MAX_CHANGES + 1)) + b"]")
 
 
 async def test_a_body_that_is_wrong_writes_nothing(lone: Api) -> None:

@@ -109,6 +109,11 @@ async def look_at(callers: dict[str, httpx2.AsyncClient], kind: str, holder: str
             assert (await client.delete(made.headers["location"])).status_code == 204
     after = ((await callers[writer].get(shared)).content, (await callers[writer].get(f"{shared}/messages")).content)
     assert after == before
+    assert (await callers[writer].delete(shared)).status_code == 204
+    for caller, client in callers.items():
+        # That it was there is nobody else's to see either.
+        seen = 404 if standing(caller, kind, holder) == "nothing" else 410
+        assert (caller, (await client.get(shared)).status_code) == (caller, seen)
 
 
 async def test_who_leaves_a_team_leaves_its_sessions(api: Api) -> None:
