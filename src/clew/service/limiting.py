@@ -26,6 +26,8 @@ BODY_S: Final = 30.0
 """The longest silence within a body."""
 MOST_STREAMS: Final = 4
 """Streams that may be open, for each request that is worked on at once."""
+MOST_UNREAD: Final = 128 * 1024 * 1024
+"""A refused body of at most this many bytes is let in and thrown away: a sender who is cut off may never read why."""
 OF_ATTACHMENTS: Final = "/api/v1/attachments/"
 OF_FILES: Final = "/api/files/"
 UNCOUNTED: Final = frozenset({"/healthz", "/readyz"})
@@ -127,8 +129,9 @@ class Limiting:
             place = limits.enter(scope.get(SCOPE))
         except ClewError as error:
             response = answer(error, scope)
-            # What is not read of the body would be taken for the next request.
-            response.headers["connection"] = "close"
+            if not 0 < _length_of(scope) <= MOST_UNREAD:
+                # What is not read of the body would be taken for the next request, or never end.
+                response.headers["connection"] = "close"
             await response(scope, receive, send)
             return
 

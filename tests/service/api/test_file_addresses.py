@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
@@ -9,8 +10,11 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 import pytest
 
+from clew.service.files_api import OPERATIONS
+
 from .conftest import Api, problem
 from .filing import BLUE, FILES, USER, listed, put, quoted, send_raw
+from .test_openapi import check
 
 NAMES = (
     "a b", "a/b", "../eve/secret", "..\\eve", "a\\b", "a\0b", "C:\\x", "con.txt", "~", "...", ".hidden", "end.", "%2e%2e", "100%",
@@ -113,3 +117,38 @@ async def test_nothing_that_a_browser_could_run_is_shown_by_one(foldered: Api) -
         assert reply.headers["x-content-type-options"] == "nosniff"
         assert reply.headers["content-security-policy"] == "default-src 'none'; sandbox"
         assert reply.headers["cache-control"] == "private, no-cache"
+
+
+def test_the_table_of_addresses_in_the_docs_is_what_is_served() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs/files.md").read_text()
+    shown = re.findall(r"^\| `([A-Z]+) (/api/files/\S+)` \|.*\| (\d+) \|$", text, re.MULTILINE)
+    shown += [
+        (method, path.replace("/user", volume), status)
+        for method, path, status in shown
+        for volume in ("/team/{team}", "/system")
+    ]
+    assert sorted(shown) == sorted((each.method, each.path, str(each.status)) for each in OPERATIONS)
+
+
+async def test_what_is_answered_is_of_the_shape_that_the_document_gives(foldered: Api) -> None:
+    document = (await foldered.nobody.get("/openapi.json")).json()
+    here = USER + "/{path}"
+    await put(foldered.ada, f"{USER}/a.md", b"0123456789")
+    asks: list[tuple[str, str, str, dict[str, str]]] = [
+        ("get", USER, USER, {}), ("put", here, f"{USER}/b", {}), ("get", here, f"{USER}/a.md", {}),
+        ("head", here, f"{USER}/a.md", {}), ("get", here, f"{USER}/a.md", {"range": "bytes=0-1"}),
+        ("get", here, f"{USER}/a.md", {"if-none-match": "*"}), ("get", here, f"{USER}/a.md", {"range": "bytes=99-"}),
+        ("put", here, f"{USER}/b", {"if-none-match": "*"}), ("put", here, f"{USER}/b", {"content-encoding": "gzip"}),
+        ("delete", here, f"{USER}/b", {}), ("delete", here, f"{USER}/b", {}),
+    ]  # fmt: skip
+    seen = set()
+    for method, path, address, headers in asks:
+        reply = await foldered.ada.request(method.upper(), address, headers=headers)
+        seen.add(reply.status_code)
+        answer = document["paths"][path][method]["responses"][str(reply.status_code)]
+        kind = reply.headers.get("content-type")
+        if kind in ("application/json", "application/problem+json"):
+            check(document, answer["content"][kind]["schema"], reply.json())
+    assert seen == {200, 204, 206, 304, 404, 412, 415, 416}
+    ids = [operation["operationId"] for path in document["paths"].values() for operation in path.values()]
+    assert len(ids) == len(set(ids))
