@@ -62,9 +62,9 @@ def client_of(base: str, token: str | None) -> httpx2.AsyncClient:
 
 
 @contextlib.asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Api]:
-    """Serve for as long as the block lasts."""
-    app = make_app(settings, make_server=make_server, grace=1, lease=1.5, beat=0.5)
+async def serving(settings: Settings, *, agent: bool = False) -> AsyncIterator[Api]:
+    """Serve for as long as the block lasts: with clew's own agent, or with the scripted one."""
+    app = make_app(settings, make_server=None if agent else make_server, grace=1, lease=1.5, beat=0.5)
     with listen("127.0.0.1", 0) as listening:
         base = f"http://127.0.0.1:{listening.getsockname()[1]}"
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", ws="none"))
@@ -84,10 +84,10 @@ async def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
     async with contextlib.AsyncExitStack() as stack:
         monkeypatch.setenv("CLEW_FILES_URL", "memory://")
 
-        async def start(url: str | None = None, **variables: str) -> Api:
+        async def start(url: str | None = None, *, agent: bool = False, **variables: str) -> Api:
             given = {"CLEW_JWT_SECRET": SECRET, "CLEW_JWT_ISSUER": ISSUER, **variables}
             env = {"CLEW_URL": url or f"sqlite:///{tmp_path}/clew.db", "CLEW_OWNER": "local", **given}
-            return await stack.enter_async_context(serving(Settings.from_env(env, None)))
+            return await stack.enter_async_context(serving(Settings.from_env(env, None), agent=agent))
 
         yield start
 

@@ -66,4 +66,6 @@ async def compact(place: Place, routing: ConversationStore, supply: ModelSupply,
             raise ConflictError("the conversation was cleared meanwhile") from error
         if moved is None:
             raise ConflictError("the conversation was cleared meanwhile")
-    return CompactView(ask.conversation_id, True, moved.previous, moved.session_id, len(lines), count, summary)
+    return CompactView(
+        ask.conversation_id, True, moved.previous, moved.session_id, None if page.has_more else len(lines), count, summary
+    )

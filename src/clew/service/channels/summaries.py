@@ -1,4 +1,8 @@
-"""A summary of a conversation by the model: of any length of it, in a few requests that each fit the model."""
+"""A summary of a conversation by the model: of any length of it, in a few requests that each fit the model.
+
+A model that cannot be trusted, as the local one, is believed only what stands in the conversation; what the person said is quoted
+beside it.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ from typing import Final
 from chatkit.types import AssistantMessageItem, ThreadItem, UserMessageItem
 
 from ...assistant.completion import Call, complete
-from ...assistant.history import user_text
+from ...assistant.grounding import Judge
+from ...assistant.history import Message, user_text
 from ...assistant.models import Model
 from ...assistant.room import measure
 from ...assistant.supply import ModelSupply
@@ -34,6 +39,14 @@ TASK: Final = (
     "without having seen it: what the user said about themselves, what they want, what was decided and what is open. Keep names, "
     "numbers and dates. Use few sentences, in the user's language, and nothing but the notes."
 )
+SMALL_TASK: Final = "Summarize this conversation in two sentences. Keep the names:\n\n{said}"
+"""For a small model. Of the wordings tried it was the one that made fewest things up."""
+SMALL_TOKENS: Final = 80
+USER: Final = "User: "
+QUOTE: Final = "> "
+QUOTED: Final = 1_200
+"""Characters of what is quoted of a person."""
+LONGEST_QUOTE: Final = 300
 BEFORE: Final = "Notes of what was said before:\n{summary}\n\n"
 
 
@@ -42,7 +55,7 @@ def lines_of(items: Sequence[ThreadItem]) -> list[str]:
     lines = []
     for item in items:
         if isinstance(item, UserMessageItem):
-            lines.append(f"User: {user_text(item)[:LONGEST_LINE]}")
+            lines.append(f"{USER}{user_text(item)[:LONGEST_LINE]}")
         elif isinstance(item, AssistantMessageItem):
             text = "".join(part.text for part in item.content).strip()
             if text:
@@ -81,6 +94,8 @@ async def summarize(supply: ModelSupply, lines: Sequence[str], before: str | Non
         # A third is for the summary of what is before, and for the answer.
         room = max(100, ((model.room or ROOM) - OF_PROMPT) * 2 // 3)
         parts = cut(lines, room)
+        if not model.calls_tools:
+            return await _quote(model, parts[-1], lines, before), len(parts[-1])
         summary = before
         for part in parts:
             summary = await _ask(model, part, None if summary is None else _clip(summary, room // 2))
@@ -94,8 +109,30 @@ async def summarize(supply: ModelSupply, lines: Sequence[str], before: str | Non
 async def _ask(model: Model, part: Sequence[str], before: str | None) -> str:
     said = (BEFORE.format(summary=before) if before else "") + "\n".join(part)
     messages = [{"role": "system", "content": INSTRUCTIONS}, {"role": "user", "content": TASK.format(said=said)}]
+    return await _complete(model, messages, TOKENS)
+
+
+async def _quote(model: Model, part: Sequence[str], lines: Sequence[str], before: str | None) -> str:
+    """Return what a small model says of the newest part, as far as it stands there, and the person's own words."""
+    said = "\n".join(part)
+    judge = Judge("", said)
+    told = await _complete(model, [{"role": "user", "content": SMALL_TASK.format(said=said)}], SMALL_TOKENS)
+    kept = "".join([*judge.take(told), *judge.rest()]).strip()
+    quotes = [line for line in (before or "").splitlines() if line.startswith(QUOTE)]
+    quotes += [f"{QUOTE}{' '.join(line.removeprefix(USER).split())[:LONGEST_QUOTE]}" for line in lines if line.startswith(USER)]
+    left = QUOTED
+    shown: list[str] = []
+    for quote in reversed(quotes):
+        left -= len(quote)
+        if left < 0 and shown:
+            break
+        shown.append(quote)
+    return "\n\n".join(part for part in (kept, "\n".join(reversed(shown))) if part)
+
+
+async def _complete(model: Model, messages: Sequence[Message], tokens: int) -> str:
     text = ""
-    async with aclosing(complete(model, messages, {"max_tokens": TOKENS})) as pieces:
+    async with aclosing(complete(model, messages, {"max_tokens": tokens})) as pieces:
         async for piece in pieces:
             if not isinstance(piece, Call):
                 text += piece

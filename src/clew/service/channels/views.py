@@ -64,13 +64,16 @@ class ClearView(msgspec.Struct):
 
 
 class CompactView(msgspec.Struct):
-    """The session that the conversation left, which stays readable, and the one that starts with the summary."""
+    """The session that the conversation left, which stays readable, and the one that starts with the summary.
+
+    The count of messages is null where there were more than are read.
+    """
 
     conversation_id: str
     compacted: bool
     previous_session_id: str | None = None
     new_session_id: str | None = None
-    original_message_count: int = 0
+    original_message_count: int | None = 0
     summarized_message_count: int = 0
     summary: str | None = None
 
