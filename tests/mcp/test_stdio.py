@@ -106,6 +106,9 @@ async def test_while_redis_is_away_every_call_says_so_and_then_all_goes_on(start
                     ("coaia_fetch", {"key": "plan"}),
                     ("stash_value", {"key": "plan", "value": "lost"}),
                     ("list_conversations", {}),
+                    ("resume_workflow_session", {"session": "s1"}),
+                    ("save_workflow_session", {"session": "s1"}),
+                    ("list_workflow_sessions", {}),
                 ):
                     with pytest.raises(Failed, match="Call again"):
                         await call(client, tool, **arguments)

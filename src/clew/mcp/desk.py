@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import Final
 from urllib.parse import parse_qs, quote, urlsplit
 
@@ -18,6 +19,8 @@ from ..limits import MAX_VALUE_KEY_BYTES, check_id
 from ..store import Store
 from ..store.checks import ttl_ms_of
 
+MOST_OWNER: Final = 300
+"""Characters of an encoded owner in a key; a digest stands for a longer one."""
 SCAN: Final = 500
 """How many keys the store looks at in one step of a list."""
 SCAN_S: Final = 0.5
@@ -44,8 +47,14 @@ class Shelves:
 
     def prefix(self, owner: str) -> str:
         """Return what an owner's keys start with."""
+        if self.bare:
+            return ""
         # Percent-encoded, so that no owner's name with a colon reaches into another's keys.
-        return "" if self.bare else f"{self.namespace}:values:{quote(owner, safe='')}:"
+        part = quote(owner, safe="")
+        if len(part) > MOST_OWNER:
+            # No encoded name has %~ in it.
+            part = f"%~{blake2b(owner.encode(), digest_size=16).hexdigest()}"
+        return f"{self.namespace}:values:{part}:"
 
 
 class Shelf:
@@ -61,6 +70,10 @@ class Shelf:
         name, power = self._name(key), self._power()
         data, left = await asyncio.gather(power.get_value(name), power.value_ttl(name))
         return data, left / 1000 if data is not None and left is not None and left >= 0 else None
+
+    def name(self, key: str) -> str:
+        """Return the literal key that stands for an owner's key."""
+        return self._prefix + key
 
     async def put(self, key: str, data: bytes, ttl: float | None) -> None:
         """Set a value, whatever is there, for `ttl` seconds, or for ever."""

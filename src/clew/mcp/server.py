@@ -22,7 +22,7 @@ from mcp.shared.exceptions import MCPError
 
 from ..errors import ClewError, InvalidError, NotFoundError
 from ..store import Store
-from . import conversations, failures, prompts, resources, searching, values
+from . import conversations, failures, prompts, resources, searching, values, workflows
 from .desk import Desk, Shelf, Shelves
 from .tool import Tool
 from .watching import Watching
@@ -30,7 +30,7 @@ from .watching import Watching
 logger = logging.getLogger("clew.mcp")
 
 Context = ServerRequestContext[Any, Any]
-ALL_TOOLS: Final = (*values.TOOLS, *conversations.TOOLS, *searching.TOOLS)
+ALL_TOOLS: Final = (*values.TOOLS, *conversations.TOOLS, *searching.TOOLS, *workflows.TOOLS)
 INSTRUCTIONS: Final = (
     "clew keeps conversations and values between sessions. Nothing is kept by itself: name what is to stay. resume_conversation "
     "brings back the newest one, search_conversations finds an older one. Long answers come in pages: go on with the cursor."
