@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import pytest
+import typer
 
 from clew import errors, limits, run_limits, settings
 from clew.assistant import models
@@ -15,6 +16,7 @@ from clew.backend import Cataloguing, Expiry, Leasing, Listing, Running
 from clew.backends.redis import keys, options, runs_keys
 from clew.backends.sqlite import address
 from clew.cli import exits
+from clew.cli.app import app
 from clew.codec import make_entry
 from clew.ids import new_id
 from clew.records import Append, Change, Partition, PutDocument
@@ -190,6 +192,14 @@ def test_every_variable_is_in_the_table_and_in_the_example_file() -> None:
     assert read == set(shown) | {name for row in table for name in words(row[2]) if name in read}
     example = re.findall(r"^# ([A-Z_]+)=", (DOCS.parent / ".env.example").read_text(), re.MULTILINE)
     assert set(example) == set(shown)
+
+
+def test_the_flags_of_serve_in_the_docs_are_the_commands_and_name_their_variables() -> None:
+    command = typer.main.get_command(app).get_command(None, "serve")  # type: ignore[attr-defined]  # a group's
+    known = {flag: each.help for each in command.params for flag in each.opts if flag != "--help"}
+    shown = {words(row[3])[0]: words(row[0])[0] for row in rows(CONFIGURATION, "variable") if row[3]}
+    assert set(shown) == set(known)
+    assert {flag for flag, variable in shown.items() if variable not in known[flag]} == set()
 
 
 def test_the_limits_of_runs_in_the_docs_are_the_codes() -> None:

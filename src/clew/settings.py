@@ -34,8 +34,11 @@ OF_SERVICE: Final = (
     "CLEW_MAX_FILE",
     "CLEW_RATE",
     "CLEW_CONCURRENCY",
+    "CLEW_HOST",
+    "CLEW_PORT",
+    "CLEW_LOG",
 )
-"""The variables of the service (`Access`)."""
+"""The variables of the service."""
 KNOWN: Final = ("CLEW_URL", "CLEW_NAMESPACE", "CLEW_OWNER", "CLEW_FILES_URL", *OF_SERVICE)
 """The variables that `Settings` reads, beside those of Redis below."""
 OF_COMMANDS: Final = ("CLEW_MODEL", "CLEW_MODEL_TOOLS")
@@ -49,6 +52,8 @@ DEFAULT: Final = "the default"
 """The source of a URL that nobody has set."""
 
 _OURS_IN_FILE: Final = re.compile(r"^\s*(?:export\s+)?CLEW_", re.MULTILINE)
+_OF_KUBERNETES: Final = re.compile(r"CLEW_(SERVICE_(HOST|PORT(_\w+)?)|PORT_\d+_\w+)=.*|CLEW_PORT=\w+://.*", re.DOTALL)
+"""What Kubernetes sets in every pod of a namespace that has a service of the name `clew`: no setting of anybody."""
 _SECRET_OPTION: Final = re.compile(r"([?&][^=&]*(?:password|username|secret|token)[^=&]*=)[^&#]*", re.IGNORECASE)
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?://)?")
 _EMBEDDED: Final = ("sqlite", "memory")
@@ -158,6 +163,8 @@ class Settings:
         access: who may come in to the service.
         owner_named: the owner was named, and is not just who runs the program.
         chat_prefix: what the keys of channels' conversations begin with, in the service.
+        host, port: where `clew serve` listens; port 0 for a free one.
+        log: how the service writes what it does: `text` for people, `json` for one object a line.
     """
 
     url: str = field(repr=False)
@@ -167,6 +174,9 @@ class Settings:
     access: Access = field(default_factory=Access)
     owner_named: bool = False
     chat_prefix: str = CHAT_PREFIX
+    host: str = "127.0.0.1"
+    port: int = 8000
+    log: Literal["text", "json"] = "text"
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, env_file: str | Path | None = ".env") -> Settings:
@@ -182,6 +192,7 @@ class Settings:
         """
         given = os.environ if environ is None else environ
         found = {name: text for name, text in [*_read_file(env_file).items(), *given.items()] if text}
+        found = {name: text for name, text in found.items() if not _OF_KUBERNETES.fullmatch(f"{name}={text}")}
         unknown = sorted(name for name in found if name.startswith("CLEW_") and name not in KNOWN + OF_COMMANDS)
         if unknown:
             known = ", ".join(KNOWN + OF_COMMANDS)
@@ -190,7 +201,15 @@ class Settings:
         owner = check_id(_choose_owner(found), "CLEW_OWNER")
         url = _with_namespace(url, found.get("CLEW_NAMESPACE"))
         access, prefix = Access.from_found(found), found.get("CLEW_CHAT_PREFIX", CHAT_PREFIX)
-        return cls(url, owner, source, found.get("CLEW_FILES_URL"), access, "CLEW_OWNER" in found, prefix)
+        host, port = found.get("CLEW_HOST", "127.0.0.1"), int(_number(found, "CLEW_PORT", 8000, 0, 65535))
+        made = cls(url, owner, source, found.get("CLEW_FILES_URL"), access, "CLEW_OWNER" in found, prefix, host, port)
+        return made.with_log(found.get("CLEW_LOG", "text"))
+
+    def with_log(self, log: str) -> Settings:
+        """Return the same with this way to write what the service does; InvalidError where there is none such."""
+        if log not in ("text", "json"):
+            raise InvalidError("CLEW_LOG (or --log) must be text or json")
+        return replace(self, log="json" if log == "json" else "text")
 
     def make_folder(self) -> None:
         """Make the folder of the default file, readable by its user alone; any other store's place is its owner's to make.

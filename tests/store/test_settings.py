@@ -31,6 +31,17 @@ def url_from(file: Path | None = None, **environ: str) -> str:
         ({"REDIS_HOST": "::1"}, "redis://[::1]:6379/0", "REDIS_HOST"),
         # What Kubernetes sets for a service named redis says nothing about us.
         ({"REDIS_PORT": "tcp://10.0.0.1:6379"}, "sqlite:////data/clew/clew.db", "the default"),
+        (
+            {
+                "CLEW_SERVICE_HOST": "10.0.0.1",
+                "CLEW_SERVICE_PORT_HTTP": "80",
+                "CLEW_PORT": "tcp://10.0.0.1:80",
+                "CLEW_PORT_80_TCP_ADDR": "10.0.0.1",
+                "CLEW_URL": "memory://",
+            },
+            "memory://",
+            "CLEW_URL",
+        ),
         ({"REDIS_URL": "redis://a", "CLEW_NAMESPACE": "n"}, "redis://a?namespace=n", "REDIS_URL"),
         ({"CLEW_URL": "redis://a?timeout=1", "CLEW_NAMESPACE": "n&x"}, "redis://a?timeout=1&namespace=n%26x", "CLEW_URL"),
     ],

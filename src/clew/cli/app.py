@@ -61,14 +61,20 @@ def chat(
 @app.command(epilog="Examples:  clew serve    clew serve --port 8080    clew serve --auth token --host 0.0.0.0 --port 8080")
 def serve(
     host: Annotated[
-        str, typer.Option(help="The address to listen on; with --auth none one of this machine's own.")
-    ] = "127.0.0.1",
-    port: Annotated[int, typer.Option(help="The port; 0 for a free one.", min=0, max=65535)] = 8000,
+        str | None,
+        typer.Option(help="The address to listen on; with --auth none an own one. CLEW_HOST or 127.0.0.1 otherwise."),
+    ] = None,
+    port: Annotated[
+        int | None, typer.Option(help="The port; 0 for a free one. CLEW_PORT or 8000 otherwise.", min=0, max=65535)
+    ] = None,
     auth: Annotated[
         str | None,
         typer.Option(
             help="token: by tokens and API keys; none: one user of this machine. CLEW_AUTH otherwise; none on an own address."
         ),
+    ] = None,
+    log: Annotated[
+        str | None, typer.Option(help="How to log: text, or json for an object a line. CLEW_LOG or text otherwise.")
     ] = None,
     url: Url = None,
     owner: Owner = None,
@@ -79,7 +85,9 @@ def serve(
     settings = settings_of(url, owner)
     if auth is not None:
         settings = replace(settings, access=settings.access.with_mode(auth))
-    serve_page(settings, host, port, tell=note)
+    if log is not None:
+        settings = settings.with_log(log)
+    serve_page(settings, settings.host if host is None else host, settings.port if port is None else port, tell=note)
 
 
 @app.command(epilog="Examples:  clew mcp    clew mcp --owner ada    clew mcp --url redis://localhost:6379/0 --bare-keys")

@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Match
 from starlette.types import Scope
 
 from ..adapters.chatkit import BusyError as AnsweringError
@@ -44,6 +45,8 @@ logger = logging.getLogger("clew.service")
 MEDIA_TYPE: Final = "application/problem+json"
 BASE: Final = "/problems/"
 RETRY_AFTER_S: Final = 2
+REQUEST_ID: Final = "clew.request_id"
+"""Where a request's id stands in its scope."""
 OF_PAGE: Final = ("/chatkit", "/api/v1/attachments/")
 """The addresses that ChatKit's clients ask: they look for JSON, unless they say that they take problem details."""
 RUNS_OF_PAGE: Final = ("/active", "/events", "/stop")
@@ -203,6 +206,9 @@ def answer(error: Exception, scope: Scope) -> Response:
         headers["content-range"] = f"bytes */{error.size}"
     if kind.status == 401:
         headers["www-authenticate"] = 'Bearer error="invalid_token"'
+    if kind is _UNEXPECTED and REQUEST_ID in scope:
+        # It is sent past what adds the id to all others.
+        headers["x-request-id"] = scope[REQUEST_ID]
     headers["cache-control"] = "no-store"
     return Response(msgspec.json.encode(body), kind.status, headers, _media_type(scope))
 
@@ -210,6 +216,9 @@ def answer(error: Exception, scope: Scope) -> Response:
 def route_of(scope: Scope) -> str:
     """Return the address that a request asked, as the documents write it: without the ids in it, which are people's own."""
     route = scope.get("route")
+    if route is None:
+        # It was refused on the way in.
+        route = next((each for each in scope["app"].routes if each.matches(scope)[0] is not Match.NONE), None)
     return str(getattr(route, "path", "-"))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, Final
 
 import uvicorn
 from starlette.applications import Starlette
@@ -15,6 +17,11 @@ from ..settings import Settings
 from .app import make_app
 from .door import Gate
 from .guarding import is_local
+from .logs import Lines, write_json
+
+logger = logging.getLogger("clew.service")
+HANG_S: Final = 5
+"""How long requests that do not end may hold up a worker that is told to end; answers then have their own time."""
 
 
 def _no_store() -> Store:
@@ -31,6 +38,12 @@ def serve(settings: Settings, host: str, port: int, *, tell: Callable[[str], Non
         InvalidError: nobody has said who may come in to an address that others can reach.
         UnavailableError: the port is taken.
     """
+    if settings.log == "json":
+        write_json()
+
+        def tell(text: str) -> None:
+            logger.info(text, extra={"event": "serving"})
+
     if settings.access.mode is None and is_local(host):
         settings = replace(settings, access=settings.access.with_mode("none"))
         tell(f"without a login: whoever is at this machine is {settings.owner} (--auth token asks for one)")
@@ -52,7 +65,10 @@ def run(app: Starlette, host: str, port: int, tell: Callable[[str], None]) -> No
     with listen(host, port) as listening:
         name = f"[{host}]" if ":" in host else host
         tell(f"http://{name}:{listening.getsockname()[1]}")
-        config = uvicorn.Config(app, log_level="warning", access_log=False)
+        # With lines of JSON the loggers are set up already, uvicorn's too.
+        has_lines = any(isinstance(each.formatter, Lines) for each in logging.getLogger().handlers)
+        more: dict[str, Any] = {"log_config": None} if has_lines else {}
+        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=HANG_S, **more)
         uvicorn.Server(config).run(sockets=[listening])
 
 
