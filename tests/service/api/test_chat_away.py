@@ -1,0 +1,118 @@
+"""Channels while Redis is away: at the start, later, and in the middle of an answer. Every answer says what is kept of it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterator
+
+import pytest
+
+import servers
+from clew.service.channels import talks
+from servers import MissingBinaryError, Server
+
+from ...support import do_without, wait_until, with_options
+from ..running import read_events
+from ..scripted import words
+from .conftest import JSON, THREADS, Api, Serve, problem
+from .test_chat import CHAT, CONVERSATION, begin, items_of, said, say, sessions_of
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    """A server of the test's own, which keeps what it is given."""
+    try:
+        binary = servers.find("valkey-9.1")
+    except MissingBinaryError as error:
+        do_without(error)
+    with Server(binary, durable=True) as running:
+        yield running
+
+
+def events_of(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what the log says of the store, in order."""
+    events = [str(getattr(record, "event", "")) for record in caplog.records]
+    return [event for event in events if event.startswith(("store_", "routing_"))]
+
+
+async def wait_until_kept(api: Api, message: str = "words 1 0") -> JSON:
+    """Say something until it is kept, and return that answer."""
+    found: list[JSON] = []
+
+    async def is_kept() -> bool:
+        found.append(await say(api.ada, message))
+        return bool(found[-1]["persisted"])
+
+    await wait_until(is_kept, 30)
+    return found[-1]
+
+
+@pytest.mark.timeout(120)
+async def test_without_redis_at_the_start_and_later_chat_goes_on_and_persistence_returns(
+    serve: Serve, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "clew")
+    url = with_options(server.url, timeout=1)
+    server.kill()
+    api = await serve(url)
+    first = await say(api.ada, "words 3 0")
+    assert first == {
+        "reply": words(3).strip(), "conversation_id": "telegram:123", "session_id": None, "created": True, "persisted": False,
+        "run": None, "error": None,
+    }  # fmt: skip
+    for verb in ("clear", "compact"):
+        assert problem(await api.ada.post(f"{CHAT}/{verb}", json=CONVERSATION)) == "unavailable"
+    server.restart()
+    kept = await wait_until_kept(api)
+    assert (kept["created"], kept["session_id"]) == (True, (await sessions_of(api.ada))[0])
+    assert sorted(events_of(caplog)) == ["routing_initialized", "store_away", "store_back"]
+    caplog.clear()
+
+    server.kill()
+    away = [await say(api.ada, "words 1 0")]
+    began = time.monotonic()
+    # With and without a key, as an answer and as events: nobody waits for what is known to be away.
+    away += [await say(api.ada, "words 2 0", idempotency_key="update-1") for _ in range(2)]
+    stream = await api.ada.post(CHAT, json=said("words 2 0", stream=True))
+    events = [event async for event in read_events(stream)]
+    assert time.monotonic() - began < 1
+    assert [event["event"] for event in (events[0], events[-1])] == ["chat", "reply"]
+    away.append(events[-1]["data"])
+    assert [(each["persisted"], each["session_id"], each["run"]) for each in away] == [(False, None, None)] * 4
+    assert away[1] == away[2]
+    busy = asyncio.create_task(say(api.ada, "words 50 0.02"))
+    await asyncio.sleep(0.3)
+    assert problem(await api.ada.post(CHAT, json=said("words 1 0"))) == "answering"
+    assert not (await busy)["persisted"]
+    server.restart()
+    back = await wait_until_kept(api)
+    assert (back["session_id"], back["created"]) == (kept["session_id"], False)
+    # What was not kept is not made up later; and each turn was told in one line.
+    assert len(await items_of(api.ada, back["session_id"])) == 4
+    assert events_of(caplog) == ["routing_away", "routing_back"]
+
+
+@pytest.mark.timeout(120)
+async def test_an_answer_whose_store_dies_in_its_middle_is_finished_and_says_that_it_is_not_kept(
+    serve: Serve, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(talks, "END_S", 0.5)
+    api = await serve(with_options(server.url, timeout=1))
+    kept = await say(api.ada, "words 1 0")
+    waiting = asyncio.create_task(say(api.ada, "words 40 0.02"))
+    opened = await begin(api.eve, "words 40 0.02")
+    await asyncio.sleep(0.3)
+    server.kill()
+    answer = await waiting
+    assert (answer["reply"], answer["persisted"], answer["error"]) == (words(40).strip(), False, None)
+    assert answer["run"]["state"] == "unknown"
+    # The session is there, and is said to be.
+    assert answer["session_id"] == kept["session_id"]
+    assert opened["persisted"]
+    server.restart()
+    back = await wait_until_kept(api)
+    assert back["session_id"] == kept["session_id"]
+    standing = (await api.ada.get(f"{THREADS}/{kept['session_id']}/runs/active")).json()
+    assert standing["run"] is None
