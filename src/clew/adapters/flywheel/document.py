@@ -16,7 +16,7 @@ import msgspec
 
 from ...errors import InvalidError, UnreadableError
 from ...model import JSON
-from .exact import thaw
+from .exact import DATETIMES, encode_entries, encode_object, thaw
 
 START: Final = b'],"last_active":"'
 _REVISION: Final = b'","_revision":"'
@@ -68,9 +68,10 @@ def ttl_ms_in(seal: bytes) -> int:
     return int(seal[TTL_AT[0] : TTL_AT[1]])
 
 
-def compose(head: bytes, field: str, entries: bytes, seal: bytes) -> bytes:
-    """Return the document: an object's JSON, with a field more for the JSON of its entries, and the seal."""
-    return b"".join((head[:-1], b',"', field.encode(), b'":', entries[:-1], seal))
+def compose(head: dict[str, JSON], field: str, entries: list[JSON], ttl_ms: int, what: str) -> bytes:
+    """Return a document with a new seal; InvalidError where it would not come back as it is."""
+    parts = encode_object(head, what)[:-1], b',"', field.encode(), b'":', encode_entries(entries, f"{what}'s {field}")[:-1]
+    return b"".join((*parts, make_seal(ttl_ms)))
 
 
 def seal_of(data: bytes) -> bytes | None:
@@ -80,7 +81,7 @@ def seal_of(data: bytes) -> bytes | None:
 
 
 def decode(data: bytes, what: str) -> dict[str, JSON]:
-    """Return a stored document, or raise UnreadableError where it is no JSON object."""
+    """Return a stored document as it is, or raise UnreadableError where it is no JSON object."""
     try:
         found = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as e:
@@ -90,18 +91,21 @@ def decode(data: bytes, what: str) -> dict[str, JSON]:
     return found
 
 
-def split(found: dict[str, JSON], field: str, seal: bytes | None, what: str) -> Document:
-    """Return a decoded document in its parts, datetimes put back."""
+def split(found: dict[str, JSON], field: str, raw: bytes, what: str) -> Document:
+    """Return the document that `raw` was decoded to in its parts, datetimes put back."""
     entries = found.pop(field, None)
     if entries is None:
         entries = []
     if not isinstance(entries, list):
         raise UnreadableError(f"{what} has no list as its {field}: it is kept as it is; delete it, or save with overwrite=True")
+    seal = seal_of(raw)
     if seal is not None:
         for name in OF_SEAL:
             found.pop(name, None)
-    head: dict[str, JSON] = thaw(found)
-    return Document(head, [thaw(entry) for entry in entries], seal)
+    if DATETIMES.encode() in raw:
+        found = thaw(found)
+        entries = [thaw(entry) for entry in entries]
+    return Document(found, entries, seal)
 
 
 def check_entry(entry: JSON) -> JSON:

@@ -14,8 +14,8 @@ from ...limits import MAX_DATA_BYTES, check_id
 from ...model import JSON
 from ...store import Values
 from .config import EXECUTION_TTL_S, KEY_PREFIX, SESSION_TTL_S, choose_url, key_prefix_of
-from .document import Document, check_entry, compose, decode, make_seal, seal_of, split, ttl_ms_in
-from .exact import encode_entries, encode_object
+from .document import Document, check_entry, compose, decode, split, ttl_ms_in
+from .exact import encode_entries
 from .execution import EXECUTIONS, Execution, history_id, line_of, newest_of_each, read_execution, write_execution
 from .journal import MOST_TRIES, add_entries, busy, replace_as_read, ttl_in
 from .keeper import Keeper
@@ -237,9 +237,8 @@ class RedisExecutionCache:
 
     def _read(self, raw: bytes, name: str) -> Document:
         what = f"the history {name!r}"
-        return split(self._schema.migrate(decode(raw, what), what), EXECUTIONS, seal_of(raw), what)
+        return split(self._schema.migrate(decode(raw, what), what), EXECUTIONS, raw, what)
 
     def _write(self, head: dict[str, JSON], lines: list[JSON], seal: bytes | None = None) -> bytes:
         ttl_ms = self._history_ttl_ms if seal is None else ttl_ms_in(seal)
-        encoded = encode_entries(lines, "the history's executions")
-        return compose(encode_object(head, "the history"), EXECUTIONS, encoded, make_seal(ttl_ms))
+        return compose(head, EXECUTIONS, lines, ttl_ms, "the history")

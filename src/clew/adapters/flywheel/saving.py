@@ -11,8 +11,8 @@ from ...errors import InvalidError, UnavailableError
 from ...limits import MAX_TTL_MS
 from ...model import JSON
 from ...store import Values
-from .document import Document, compose, decode, make_seal, seal_of, split, ttl_ms_in
-from .exact import encode_entries, encode_object, thaw
+from .document import SEAL_BYTES, Document, compose, decode, seal_of, split, ttl_ms_in
+from .exact import thaw
 from .fields import HISTORY, head_of, others_of, session_of
 from .journal import MOST_TRIES, busy, replace_as_read, replace_sealed, ttl_in
 from .merging import contains, merge
@@ -36,7 +36,7 @@ class Saver:
 
     def read(self, raw: bytes, what: str) -> Document:
         """Return a stored document, brought to today's schema; UnreadableError where that cannot be."""
-        return split(self._schema.migrate(decode(raw, what), what), HISTORY, seal_of(raw), what)
+        return split(self._schema.migrate(decode(raw, what), what), HISTORY, raw, what)
 
     def load(self, raw: bytes, what: str) -> UniversalSession:
         """Return the session that is stored; UnreadableError where there is none in it."""
@@ -104,7 +104,7 @@ class Saver:
                 continue
             theirs = self.read(stored, what)
             head, entries = merge(self._base(origin, theirs, what), mine, theirs)
-            merged = self._compose(head, entries, ttl_ms_in(raw[-len(make_seal(0)) :]))
+            merged = self._compose(head, entries, ttl_ms_in(raw[-SEAL_BYTES:]))
             if (await replace_as_read(values, session.id, stored, merged))[0]:
                 self._refresh(session, raw, mine, merged)
                 return Outcome("saved", merged=True)
@@ -149,8 +149,7 @@ class Saver:
         return self._schema.version if origin is None or origin.version is None else origin.version
 
     def _compose(self, head: dict[str, JSON], entries: list[JSON], ttl_ms: int) -> bytes:
-        seal = make_seal(ttl_ms)
-        return compose(encode_object(head, "the session"), HISTORY, encode_entries(entries, "the session's history"), seal)
+        return compose(head, HISTORY, entries, ttl_ms, "the session")
 
 
 def check_seconds(seconds: object) -> int:
