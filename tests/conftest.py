@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import servers
+from clew.assistant.local_model import find_weights, is_installed
 from clew.ids import new_id
 from servers import process
 
@@ -136,3 +138,20 @@ def bucket(object_server: servers.ObjectServer, credentials: None) -> str:
     name = f"clew-{new_id()}"
     object_server.call("PUT", f"/{name}")
     return name
+
+
+@pytest.fixture(scope="session")
+def llama_url(_nothing_left_behind: None) -> Iterator[str]:
+    """The URL of llama.cpp's own server with the local model."""
+    if not is_installed():
+        pytest.fail("the extra local-model is not installed")
+    command = [sys.executable, "-m", "clew.assistant.local_model", str(find_weights())]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        assert process.stdin is not None
+        words = process.stdout.readline().decode().split()
+        assert words[0] == "listening"
+        yield words[1]
+        process.stdin.close()
+        process.wait(timeout=20)
