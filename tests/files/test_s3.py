@@ -11,11 +11,21 @@ import urllib.request
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
 import servers
-from clew import AlreadyExistsError, ClewError, ConflictError, DeniedError, NotFoundError, UnavailableError, UnsupportedError
+from clew import (
+    AlreadyExistsError,
+    ClewError,
+    ConflictError,
+    DeniedError,
+    FullError,
+    NotFoundError,
+    UnavailableError,
+    UnsupportedError,
+)
 from clew.files import Files, connect_files
 from clew.files.s3 import PART
 
@@ -338,3 +348,37 @@ async def test_no_error_repeats_a_secret(object_server: servers.ObjectServer, ha
     finally:
         object_server.resume()
     assert "lovelace" not in f"{caught.value!r} {caught.value.__cause__!r}"
+
+
+async def test_of_long_files_with_a_precondition_each_is_whole_and_one_wins(url: str) -> None:
+    texts = [bytes([n]) * (PART + n) for n in range(4)]
+
+    async def chunks(text: bytes) -> AsyncIterator[bytes]:
+        for at in range(0, len(text), 3_000_000):
+            yield text[at : at + 3_000_000]
+
+    async with connect_files(url) as files:
+        made = await asyncio.gather(*(files.put(("a",), chunks(text), create=True) for text in texts), return_exceptions=True)
+        (won,) = (n for n, each in enumerate(made) if not isinstance(each, BaseException))
+        assert all(isinstance(each, AlreadyExistsError) for n, each in enumerate(made) if n != won)
+        head = await files.head(("a",))
+        await files.put(("a",), chunks(texts[-1] + b"!"), if_match=head.etag)
+        async with await files.get(("a",)) as reading:
+            assert await reading.read() == texts[-1] + b"!"
+        with pytest.raises(ConflictError):
+            await files.put(("a",), chunks(texts[0]), if_match=head.etag)
+
+
+async def test_a_full_disk_is_told_of_a_long_file_with_a_precondition(
+    url: str, small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def chunks() -> AsyncIterator[bytes]:
+        for _ in range(2):
+            yield b"x" * PART
+
+    monkeypatch.setattr("tempfile.tempdir", str(small_disk))
+    async with connect_files(url) as files:
+        with pytest.raises(FullError, match="temporary"):
+            await files.put(("a",), chunks(), create=True)
+        assert not any(small_disk.iterdir())
+        assert not (await files.list()).data

@@ -124,7 +124,7 @@ class Files(ABC):
 
         Args:
             key: where.
-            data: the bytes, or what yields them. With `if_match` or `create`, S3 needs them all in memory.
+            data: the bytes, or what yields them. With `if_match` or `create`, S3 needs all at once: more than 8 MiB wait on disk.
             if_match: the ETag that the file must have now, as `FileInfo.etag` gave it.
             create: only where there is no file yet.
             most: bytes that are allowed; a longer stream is cut off and nothing is written.

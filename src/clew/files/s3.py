@@ -26,6 +26,7 @@ from .feeding import Feed
 from .keys import read_path
 from .s3_deleting import ask_delete
 from .s3_faults import FAULTS, fault_of, is_beyond_end, refusal_of
+from .spool import Spool
 from .streams import gather
 from .waiting import finish, run_thread
 
@@ -60,6 +61,8 @@ class S3(Files):
         self._prefix = bucket.prefix + "/" if bucket.prefix else ""
         self._timeout = bucket.timeout_s
         self._proving = asyncio.Lock()
+        # Long files that must be sent at once are in memory meanwhile.
+        self._sending = asyncio.Semaphore(_AT_ONCE)
         self._proven = False
         self._proven_deletes = False
 
@@ -71,13 +74,14 @@ class S3(Files):
         async with aclosing(gather(chunks, PART)) as pieces:
             if create or if_match is not None:
                 await self._prove_conditions()
-                # S3 knows preconditions for one request; obstore sends them with no other.
-                mode: PutMode = "create" if create else {"e_tag": if_match}
-                return await self._put_whole(path, b"".join([piece async for piece in pieces]), mode, if_match)
             first, second = await anext(pieces, b""), await anext(pieces, b"")
-            if second:
+            mode: PutMode = "create" if create else "overwrite" if if_match is None else {"e_tag": if_match}
+            if not second:
+                return await self._put_whole(path, first, mode, if_match)
+            if mode == "overwrite":
                 return await self._put_parts(path, (first, second), pieces)
-            return await self._put_whole(path, first, "overwrite", None)
+            # S3 knows preconditions for one request; obstore sends them with no other.
+            return await self._put_gathered(path, (first, second), pieces, mode, if_match)
 
     async def _prove_conditions(self) -> None:
         """Raise UnsupportedError where the server writes whatever is asked of it: once, with a file that no key leads to."""
@@ -101,6 +105,24 @@ class S3(Files):
         put = obstore.put_async(self._uploads, self._prefix + path, data, mode=mode, use_multipart=False)
         done = await self._ask(path, put, seconds=self._timeout + len(data) / SLOWEST, expected=expected)
         return Stored(path, len(data), self._need_etag(done["e_tag"]), datetime.now(UTC))
+
+    async def _put_gathered(
+        self, path: str, first: Sequence[bytes], following: AsyncGenerator[bytes, None], mode: PutMode, expected: str | None
+    ) -> Stored:
+        async with Spool() as spool:
+            for piece in first:
+                await spool.add(piece)
+            async for piece in following:
+                await spool.add(piece)
+            try:
+                async with asyncio.timeout(self._timeout + spool.size / SLOWEST):
+                    await self._sending.acquire()
+            except TimeoutError as e:
+                raise UnavailableError(f"{self.name} is busy with other long files: try again later") from e
+            try:
+                return await self._put_whole(path, await spool.read(), mode, expected)
+            finally:
+                self._sending.release()
 
     async def _put_parts(self, path: str, first: Sequence[bytes], following: AsyncGenerator[bytes, None]) -> Stored:
         feed: Feed[PutResult] = Feed()
