@@ -17,6 +17,7 @@ from .backends.sqlite.address import parse_address
 from .limits import TOMBSTONE_MS
 from .records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Once, Page, Partition, Snapshot
 from .runs import EventId, EventPage, Run, RunEvent
+from .splicing import Splicing
 from .store import Store
 
 __all__ = ["Call", "FixedClock", "Recorder", "WholeBackend", "memory_store"]
@@ -60,7 +61,7 @@ async def memory_store(*, clock: FixedClock | None = None) -> AsyncGenerator[Sto
         yield store
 
 
-class WholeBackend(Backend, Listing, Cataloguing, Leasing, Expiry, Values, Collecting, Running, Pinging, Protocol):
+class WholeBackend(Backend, Listing, Cataloguing, Leasing, Expiry, Values, Splicing, Collecting, Running, Pinging, Protocol):
     """A backend with every optional power, as those of clew are."""
 
 
@@ -230,6 +231,10 @@ class Recorder:
     def follow_events(self, partition: Partition, run: str, *, after: EventId | None = None) -> AsyncIterator[RunEvent]:
         """See Running.follow_events."""
         return self._note("follow_events", partition).follow_events(partition, run, after=after)
+
+    async def splice_value(self, key: str, data: bytes, **arguments: Any) -> tuple[bool, bytes | None]:  # passed through
+        """See Splicing.splice_value."""
+        return await self._note("splice_value", key).splice_value(key, data, **arguments)
 
     async def add_members(self, key: str, members: Sequence[bytes]) -> int:
         """See Collecting.add_members."""

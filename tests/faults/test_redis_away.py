@@ -16,6 +16,7 @@ from clew.errors import ClewError, UnavailableError, UnsupportedError
 from clew.ids import new_id
 from clew.records import Append, Entry, Partition, PutDocument
 from clew.schemes import open_backend
+from clew.splicing import Splicing
 from servers import Server
 from servers.ports import reserve
 from tests.support import fresh_partition, wait_until, with_options
@@ -40,6 +41,7 @@ VERBS: dict[str, Callable[[Backend, Partition], Awaitable[object]]] = {
     "expire": lambda backend, partition: cast(Expiry, backend).expire(partition, 60_000),
     "get_value": lambda backend, partition: cast(Values, backend).get_value(new_id()),
     "put_value": lambda backend, partition: cast(Values, backend).put_value(new_id(), b"1", ttl_ms=1000),
+    "splice_value": lambda backend, partition: cast(Splicing, backend).splice_value(new_id(), b"11", mark=b"1", tail=1),
     "add_members": lambda backend, partition: cast(Collecting, backend).add_members(new_id(), [b"1"]),
     "get_members": lambda backend, partition: cast(Collecting, backend).get_members(new_id()),
     "push_elements": lambda backend, partition: cast(Collecting, backend).push_elements(new_id(), [b"1"]),
