@@ -40,6 +40,11 @@ LIMITS: Final = {
     "streams-append": Limit(1.6),
     "streams-p99": Limit(2),
     "streams-connections": Limit(4, "connections"),
+    "session-post/latency": Limit(1.6),
+    "session-post/throughput": Limit(0.7, "x throughput", at_least=True),
+    "get-or-create/round-trips": Limit(1, "trips"),
+    "get-or-create/time": Limit(1.3),
+    "first-messages-race": Limit(1, "sessions"),
 }
 
 

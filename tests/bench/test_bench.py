@@ -82,7 +82,9 @@ async def test_fewer_than_five_rounds_are_refused() -> None:
         await interleave("t", {}, rounds=4, count=1)
 
 
-@pytest.mark.parametrize(("bench", "row"), [("core", "tail-200"), ("streams", "streams-connections")])
+@pytest.mark.parametrize(
+    ("bench", "row"), [("core", "tail-200"), ("streams", "streams-connections"), ("service", "get-or-create/time/routes")]
+)
 def test_the_command_writes_its_rows_and_tells_by_its_code_whether_they_hold(bench: str, row: str, tmp_path: Path) -> None:
     file = tmp_path / "rows.json"
     command = [sys.executable, "-m", "bench", bench, "--only", row, "--rounds", "5", "--json", str(file)]
