@@ -205,7 +205,14 @@ class ConversationStore:
         found = await self._do(lambda routes: routes.get(conversation_id))
         if found is not None and await self._stands(found, gone):
             return Resolved(found, created=False)
-        async with self._turn(conversation_id):
+        turn = self._turn(conversation_id)
+        waits = turn.locked()
+        async with turn:
+            if waits:
+                # Whoever had the turn before has made it, mostly: to ask for it among all instances would take four calls.
+                found = await self.get(conversation_id)
+                if found is not None and await self._stands(found, gone):
+                    return Resolved(found, created=False)
             if self._sessions is None and found is None:
                 return await self._do(lambda routes: routes.resolve(conversation_id, new_id))
             return await self._make(conversation_id, gone)
