@@ -48,10 +48,10 @@ async def run(plan: Plan) -> list[Row]:
         async def get() -> None:
             assert await client.get(key) is not None
 
-        for part, ask in (("", get_or_create), ("/routes", resolve)):
+        for part, ask in (("/sessions", get_or_create), ("/routes", resolve)):
             if plan.wants(TRIPS + part):
                 rows.append(await _count(place, TRIPS + part, ask, plan.rounds))
-        for part, ask in (("", get_or_create), ("/routes", resolve)):
+        for part, ask in (("/sessions", get_or_create), ("/routes", resolve)):
             if plan.wants(TIME + part):
                 works = {"subject": _repeat(ask), "floor": _repeat(get)}
                 times = await interleave(TIME + part, works, rounds=plan.rounds, count=CALLS)
