@@ -54,6 +54,9 @@ def contains(document: Document, base: Document | None, theirs: Document) -> boo
 
 def _merge_field(name: str, three: tuple[JSON, JSON, JSON], clashes: list[str], *, known: bool) -> JSON:
     before, mine, theirs = three
+    if name in COUNTERS and known and all(isinstance(each, int | float) for each in three):
+        # Also where both came to the same number: each counted for itself.
+        return theirs + (mine - before)
     if _same(mine, theirs) or _same(theirs, before):
         return mine
     if _same(mine, before):
@@ -62,8 +65,6 @@ def _merge_field(name: str, three: tuple[JSON, JSON, JSON], clashes: list[str], 
         return _later(mine, theirs)
     if name == "created_at" and not known:
         return theirs
-    if name in COUNTERS and known and all(isinstance(each, int | float) for each in three):
-        return theirs + (mine - before)
     if name in BY_NAME and isinstance(mine, dict) and isinstance(theirs, dict):
         return _merge_object(name, before if isinstance(before, dict) else {}, mine, theirs, clashes)
     clashes.append(name)
