@@ -1,0 +1,15 @@
+"""For those who write MCP servers with the SDK: an event store on clew, so that each client can resume its own streams."""
+
+from __future__ import annotations
+
+from ...errors import MissingExtraError
+
+try:
+    import mcp.server.streamable_http  # noqa: F401
+except ImportError as error:
+    raise MissingExtraError("clew.adapters.mcp", "mcp") from error
+
+from .events import ClewEventStore
+from .manager import ScopedSessionManager
+
+__all__ = ["ClewEventStore", "ScopedSessionManager"]

@@ -1,0 +1,34 @@
+"""ScopedSessionManager: the SDK's session manager, with events that no other session's client reaches."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mcp.server.lowlevel import Server
+from mcp.server.streamable_http import EventStore
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+
+from .events import ClewEventStore
+
+
+class ScopedSessionManager(StreamableHTTPSessionManager):
+    """As the SDK's manager, but each session gets an event store with a scope of its own.
+
+    The SDK gives all sessions one store, and names an event's stream by the request's id, which every client counts from the same
+    number: with one shared scope, a client that resumes is sent the messages of others.
+    """
+
+    def __init__(self, app: Server[Any], event_store: ClewEventStore, **options: Any) -> None:  # options: the SDK's own
+        """Take the SDK's arguments; of `event_store` only the kind is used, and nothing is written under its own scope."""
+        self._events = event_store
+        super().__init__(app, event_store=event_store, **options)
+
+    @property
+    def event_store(self) -> EventStore | None:
+        """A store for one session: the SDK asks once for each."""
+        return self._events.scoped()
+
+    @event_store.setter
+    def event_store(self, given: EventStore | None) -> None:
+        if given is not self._events:
+            raise ValueError("the event store is given when the manager is made")

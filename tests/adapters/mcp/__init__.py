@@ -1,0 +1,1 @@
+"""The seams of the MCP SDK on clew."""
