@@ -223,6 +223,17 @@ async def test_two_versions_of_one_size_and_one_moment_have_two_etags(root: Path
         assert len({(await files.put(("a",), b"%03d" % n)).etag for n in range(100)}) == 100
 
 
+async def test_of_a_write_and_a_delete_with_one_etag_one_wins(root: Path) -> None:
+    async with connect_files(root.as_uri()) as files, connect_files(root.as_uri()) as others:
+        for _ in range(20):
+            etag = (await files.put(("a",), b"before")).etag
+            written, deleted = await asyncio.gather(
+                files.put(("a",), b"after", if_match=etag), others.delete(("a",), if_match=etag), return_exceptions=True
+            )
+            assert isinstance(written, ConflictError) == (deleted is True)
+            assert [info.size for info in await files.list()] == ([] if deleted is True else [5])
+
+
 # -- what cannot be written ---------------------------------------------------------------------------------------------
 
 

@@ -74,6 +74,15 @@ async def test_a_slow_upload_holds_up_nobody_and_is_seen_when_it_is_whole(folder
     assert (await foldered.ada.get(HERE)).text == "0123456789"
 
 
+async def test_a_reader_who_leaves_holds_nothing_open(filed: Api) -> None:
+    await put(filed.ada, HERE, b"x" * 30_000_000)
+    for _ in range(3):
+        async with filed.ada.stream("GET", HERE) as reply:
+            await anext(reply.aiter_raw())
+        await wait_until(lambda: filed.app.state.limits.working == 0)
+    assert (await filed.ada.delete(HERE)).status_code == 204
+
+
 async def test_a_file_that_is_too_long_is_refused_however_it_is_sent(
     serve: Serve, folder_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
