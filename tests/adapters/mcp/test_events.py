@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +17,7 @@ from mcp import types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http import EventMessage
-from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
-from mcp.types import JSONRPCNotification
+from mcp.types import JSONRPCMessage, JSONRPCNotification
 from starlette.applications import Starlette
 from starlette.routing import Mount
 
@@ -127,20 +126,13 @@ async def test_an_event_that_was_not_kept_has_no_id_and_is_never_skipped(tmp_pat
 # -- the SDK's own server ------------------------------------------------------------------------------------------------
 
 
-async def call_tool(context: ServerRequestContext[Any, Any], params: types.CallToolRequestParams) -> types.CallToolResult:
-    """Say something, lose the connection, say something more, and end."""
-    who = (params.arguments or {})["who"]
-    await context.session.report_progress(1, message=f"{who} before")
-    assert context.close_sse_stream is not None
-    await context.close_sse_stream()
-    await context.session.report_progress(2, message=f"{who} after")
-    return types.CallToolResult(content=[types.TextContent(text=f"{who} done")])
+Call = Callable[[ServerRequestContext[Any, Any], types.CallToolRequestParams], Awaitable[types.CallToolResult]]
 
 
 @contextlib.asynccontextmanager
-async def serving(make: Callable[[Server[Any]], StreamableHTTPSessionManager]) -> AsyncIterator[httpx2.AsyncClient]:
-    """Serve the tool with a session manager, and yield a client."""
-    manager = make(Server("test", on_call_tool=call_tool))
+async def serving(call_tool: Call, events: ClewEventStore) -> AsyncIterator[httpx2.AsyncClient]:
+    """Serve a tool, and yield a client."""
+    manager = ScopedSessionManager(Server("test", on_call_tool=call_tool), events)
     app = Starlette(routes=[Mount("/mcp", manager.handle_request)], lifespan=lambda app: manager.run())
     with socket.create_server(("127.0.0.1", 0)) as listening:
         server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", ws="none"))
@@ -175,9 +167,30 @@ async def open_session(http: httpx2.AsyncClient) -> dict[str, str]:
     return headers
 
 
-async def test_a_client_that_resumes_gets_its_own_rest_and_nothing_of_another_session(store: clew.Store) -> None:
-    events = ClewEventStore(store)
-    async with serving(lambda app: ScopedSessionManager(app, events)) as http:
+async def test_a_client_that_resumes_gets_its_own_rest_and_nothing_of_another_session(
+    store: clew.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goes_on = asyncio.Event()
+    kept: list[str] = []
+    keep = ClewEventStore.store_event
+
+    async def keep_and_note(events: ClewEventStore, stream_id: str, message: JSONRPCMessage | None) -> str:
+        id = await keep(events, stream_id, message)
+        kept.append("" if message is None else message.model_dump_json())
+        return id
+
+    monkeypatch.setattr(ClewEventStore, "store_event", keep_and_note)
+
+    async def call_tool(context: ServerRequestContext[Any, Any], params: types.CallToolRequestParams) -> types.CallToolResult:
+        who = (params.arguments or {})["who"]
+        assert context.close_sse_stream is not None
+        await context.close_sse_stream()
+        if who == "ada":
+            await goes_on.wait()
+        await context.session.report_progress(1, message=f"{who} goes on")
+        return types.CallToolResult(content=[types.TextContent(text=f"{who} is done")])
+
+    async with serving(call_tool, ClewEventStore(store)) as http:
         sessions = {who: await open_session(http) for who in ("ada", "eve")}
         last: dict[str, str] = {}
         for who, headers in sessions.items():
@@ -186,6 +199,10 @@ async def test_a_client_that_resumes_gets_its_own_rest_and_nothing_of_another_se
             call = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}
             reply = await http.post("/mcp/", json=call, headers=headers)
             last[who] = next(line.removeprefix("id: ") for line in reply.text.splitlines() if line.startswith("id: "))
+        # What is the other's comes between what is hers.
+        await wait_until(lambda: any("eve is done" in each for each in kept))
+        goes_on.set()
+        await wait_until(lambda: any("ada is done" in each for each in kept))
         for who, headers in sessions.items():
             told: list[JSON] = []
             async with asyncio.timeout(10):
@@ -195,10 +212,8 @@ async def test_a_client_that_resumes_gets_its_own_rest_and_nothing_of_another_se
                             told.append(json.loads(line.removeprefix("data: ")))
                             if "result" in told[-1]:
                                 break
-            texts = json.dumps(told)
-            assert f"{who} after" in texts
-            assert f"{who} done" in texts
-            assert ("eve" if who == "ada" else "ada") not in texts
-        # With the other's id it is sent nothing.
+            texts = [each["params"]["message"] if "params" in each else each["result"]["content"][0]["text"] for each in told]
+            assert texts == [f"{who} goes on", f"{who} is done"]
+        # With the other's id she is sent nothing.
         reply = await http.get("/mcp/", headers={**sessions["eve"], "last-event-id": last["ada"]})
         assert data_of(reply) == []
