@@ -126,5 +126,5 @@ def _write(scope: Scope, id: str, status: int | None, seconds: float) -> None:
         "duration_ms": round(seconds * 1000, 1),
         "caller": caller_of(identity.user) if isinstance(identity, Identity) else None,
     }
-    said = "left before its answer began" if status is None else status
+    said = "no answer was begun" if status is None else status
     access.info("%s %s: %s", fields["method"], fields["route"], said, extra=fields)

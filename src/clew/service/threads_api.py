@@ -172,7 +172,8 @@ def limit_parameter(default: int = 20) -> Parameter:
 
 
 CURSOR: Final = Parameter("cursor", "The cursor of the page before.", {"type": "string"})
-IF_MATCH: Final = Parameter("If-Match", "The ETag it must have.", {"type": "string"}, "header")
+_TAG_SCHEMA: Final[dict[str, Any]] = {"type": "string", "pattern": r'^(\*|(W/)?"[!#-~]*")$'}
+IF_MATCH: Final = Parameter("If-Match", "The ETag it must have, or * for any.", _TAG_SCHEMA, "header")
 IF_NONE_MATCH: Final = Parameter("If-None-Match", "The ETag of what the caller has.", {"type": "string"}, "header")
 _KEY: Final[dict[str, Any]] = {"type": "string", "pattern": "^[!-~]{1,255}$"}
 IDEMPOTENCY_KEY: Final = Parameter(
