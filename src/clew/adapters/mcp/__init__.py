@@ -1,4 +1,4 @@
-"""For those who write MCP servers with the SDK: an event store on clew, so that each client can resume its own streams."""
+"""For those who write MCP servers with the SDK: an event store, so that each client can resume its own streams, and a bus."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ try:
 except ImportError as error:
     raise MissingExtraError("clew.adapters.mcp", "mcp") from error
 
+from .bus import ClewSubscriptionBus
 from .events import ClewEventStore
 from .manager import ScopedSessionManager
 
-__all__ = ["ClewEventStore", "ScopedSessionManager"]
+__all__ = ["ClewEventStore", "ClewSubscriptionBus", "ScopedSessionManager"]

@@ -128,7 +128,8 @@ class ClewEventStore(EventStore):
     async def _tend(self, position: int) -> None:
         """Let the events vanish in time, and leave the oldest out now and then."""
         backend = self._store.backend
-        if not self._has_expiry and isinstance(backend, Expiry):
+        # A scope that was silent for longer than it lasts begins anew, at 1.
+        if (position == 1 or not self._has_expiry) and isinstance(backend, Expiry):
             self._has_expiry = await backend.expire(self._partition, self._ttl_ms, kind="sliding")
         if position >= self._trim_at:
             self._trim_at = position + _slack(self._keep)
