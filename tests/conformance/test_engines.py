@@ -1,11 +1,13 @@
-"""The whole suite on SQLite, in a file and in memory."""
+"""The whole suite on SQLite, in a file and in memory, and on every kind of Redis and Valkey server and every topology."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+import servers
 from clew.conformance import (
     BackendSuite,
     CataloguingSuite,
@@ -19,10 +21,12 @@ from clew.conformance import (
 )
 
 
-@pytest.fixture(params=["file", "memory"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Where the store is."""
-    return f"sqlite:///{tmp_path}/clew.db" if request.param == "file" else "memory://"
+@pytest.fixture(params=["file", "memory", *servers.KINDS])
+def url(request: pytest.FixtureRequest, tmp_path: Path, url_of: Callable[..., str]) -> str:
+    """Where the store is: each engine in turn, and each kind of server."""
+    if request.param == "file":
+        return f"sqlite:///{tmp_path}/clew.db"
+    return "memory://" if request.param == "memory" else url_of(request.param)
 
 
 class TestBackend(BackendSuite):
