@@ -131,7 +131,8 @@ class RedisExecutionCache:
         """Delete a result; its line in the history stays."""
 
         async def delete(values: Values) -> Outcome:
-            return Outcome("deleted" if await values.delete(f"execution:{execution_id}") else "missing")
+            key = f"execution:{check_id(execution_id, 'the execution id')}"
+            return Outcome("deleted" if await values.delete(key) else "missing")
 
         return await self._keeper.change(delete, f"deleting the execution {execution_id!r}")
 

@@ -68,14 +68,18 @@ def head_of(session: UniversalSession, version: str, others: Mapping[str, JSON])
     return head
 
 
+def check_head(head: dict[str, JSON], what: str) -> dict[str, JSON]:
+    """Return the head of a stored document, or raise UnreadableError where it is no session's."""
+    for name in ("id", *WORDS):
+        # One branch of the founding system stores no status where it has none.
+        if not isinstance(head.get(name), str) and not (name == "status" and head.get(name) is None):
+            raise UnreadableError(f"{what} has no {name}: it is no session, and is kept as it is")
+    return head
+
+
 def session_of(document: Document, origin: Origin, what: str) -> UniversalSession:
     """Return the session that a document holds, or raise UnreadableError where it holds none."""
-    head = document.head
-    for name in ("id", *WORDS):
-        if not isinstance(head.get(name), str):
-            if name == "status" and head.get(name) is None:
-                continue
-            raise UnreadableError(f"{what} has no {name}: it is no session, and is kept as it is")
+    head = check_head(document.head, what)
     session = UniversalSession(
         id=head["id"],
         backend=_member(BackendType, head["backend"]),

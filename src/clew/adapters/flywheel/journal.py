@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 from collections.abc import Callable
 from typing import Final
 
@@ -9,7 +11,7 @@ from ...errors import ConflictError
 from ...store import Values
 from .document import KEPT, SEAL_BYTES, START, TTL_AT, fresh_part, seal_of, ttl_ms_in
 
-MOST_TRIES: Final = 20
+MOST_TRIES: Final = 50
 """How often a document is read and written again before whoever is quicker has won."""
 
 
@@ -31,8 +33,11 @@ async def add_entries(
         ConflictError: others wrote each time in between.
     """
     fresh = fresh_part()
-    # The list holds entries nearly always; an empty one needs no comma.
-    for mark, lead in ((b"}", b"},"), (b'"%s":[' % field.encode(),) * 2):
+    # The list holds objects nearly always; an empty one needs no comma.
+    filled, empty = (b"}", b"},"), (b'"%s":[' % field.encode(),) * 2
+    place = filled
+    for turn in range(MOST_TRIES):
+        mark, lead = place
         done, found = await values.splice(
             key,
             b"".join((lead, entries, fresh)),
@@ -45,13 +50,18 @@ async def add_entries(
             return None
         if done:
             return found[-SEAL_BYTES:], fresh + found[-KEPT:]
-    for _ in range(MOST_TRIES):
+        before = found[-SEAL_BYTES - 1 : -SEAL_BYTES] if seal_of(found) else b""
+        if before == b"}" or (before == b"[" and place is filled):
+            place = filled if before == b"}" else empty
+            continue
         stored = await values.get_data(key)
         if stored is None:
             return None
         written = rewrite(stored)
         if (await replace_as_read(values, key, stored, written))[0]:
             return None, written[-SEAL_BYTES:]
+        place = filled
+        await let_others_go(turn)
     raise busy(key)
 
 
@@ -68,6 +78,12 @@ async def replace_sealed(values: Values, key: str, seal: bytes, written: bytes) 
     """Put a sealed document where one with this seal stands; tell as `replace_as_read`."""
     done, found = await values.splice(key, written, mark=seal, tail=SEAL_BYTES, whole=True, ttl=ttl_in(written))
     return done, found is not None
+
+
+async def let_others_go(turn: int) -> None:
+    """Wait a moment before a document is read again, longer each time."""
+    if turn > 1:
+        await asyncio.sleep(random.uniform(0, 0.002 * turn))
 
 
 def ttl_in(document: bytes) -> float | None:

@@ -47,7 +47,7 @@ class Keeper:
         self._values: Values | None = None if store is None else store.values(prefix)
         self._gate = Gate(self._probe, self.place, "flywheel")
         self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
-        self._trouble: type[ClewError] | None = None
+        self._troubles: dict[str, type[ClewError]] = {}
         if not enabled:
             logger.info("flywheel persistence is disabled", extra={"event": "flywheel_disabled"})
 
@@ -56,18 +56,18 @@ class Keeper:
         if not self.enabled:
             return Outcome("disabled")
         try:
-            return await self._ask(verb)
+            return await self._ask(verb, "writes")
         except ClewError as error:
-            return Outcome(self._note(error, about), error)
+            return Outcome(self._note(error, about, "writes"), error)
 
     async def look(self, verb: Callable[[Values], Awaitable[T | None]], about: str) -> Loaded[T]:
         """Do a read, None for what is not there, and say what it came to."""
         if not self.enabled:
             return Loaded(None, "disabled")
         try:
-            found = await self._ask(verb)
+            found = await self._ask(verb, "reads")
         except ClewError as error:
-            return Loaded(None, self._note(error, about), error)
+            return Loaded(None, self._note(error, about, "reads"), error)
         return Loaded(found, "missing" if found is None else "found")
 
     async def list(self, pattern: str, limit: int, cursor: str | None) -> Ids:
@@ -75,9 +75,9 @@ class Keeper:
         if not self.enabled:
             return Ids(status="disabled")
         try:
-            return await self._ask(lambda values: _scan(values, pattern, limit, cursor))
+            return await self._ask(lambda values: _scan(values, pattern, limit, cursor), "reads")
         except ClewError as error:
-            return Ids(status=self._note(error, f"the list {pattern!r}"), error=error)
+            return Ids(status=self._note(error, f"the list {pattern!r}", "reads"), error=error)
 
     async def health_check(self) -> bool:
         """Ask the store whether it answers, and tell. Nothing is raised."""
@@ -89,7 +89,7 @@ class Keeper:
             self._gate.shut(error)
             return False
         except ClewError as error:
-            self._note(error, "the health check")
+            self._note(error, "the health check", "reads")
             return False
         self._gate.open()
         return True
@@ -102,7 +102,7 @@ class Keeper:
             self._values = None
             await store.aclose()
 
-    async def _ask(self, verb: Callable[[Values], Awaitable[T]]) -> T:
+    async def _ask(self, verb: Callable[[Values], Awaitable[T]], kind: str) -> T:
         self._gate.check()
         try:
             values = self._values
@@ -112,9 +112,9 @@ class Keeper:
         except UnavailableError as error:
             self._gate.shut(error)
             raise
-        if self._trouble is not None:
-            self._trouble = None
-            logger.info("flywheel store in order again: %s", self.place, extra={"event": "flywheel_in_order"})
+        if kind in self._troubles:
+            del self._troubles[kind]
+            logger.info("flywheel store takes %s again: %s", kind, self.place, extra={"event": "flywheel_in_order"})
         return answer
 
     async def _open(self) -> Values:
@@ -142,12 +142,13 @@ class Keeper:
         else:
             await self._store.ping()
 
-    def _note(self, error: ClewError, about: str) -> Status:
-        """Log what nobody else tells of, once for each time that it begins, and return its word."""
+    def _note(self, error: ClewError, about: str, kind: str) -> Status:
+        """Log what nobody else tells of, once for each time that it begins for reads or writes, and return its word."""
         if not isinstance(error, OF_ONE_CALL):
-            if self._trouble is not type(error):
-                self._trouble = type(error)
-                logger.warning("flywheel store refuses: %s", error, extra={"event": "flywheel_refused", "store": self.place})
+            if self._troubles.get(kind) is not type(error):
+                self._troubles[kind] = type(error)
+                extra = {"event": "flywheel_refused", "store": self.place}
+                logger.warning("flywheel store refuses %s: %s", kind, error, extra=extra)
         elif not isinstance(error, UnavailableError):
             logger.warning("flywheel: %s was not done: %s", about, error, extra={"event": "flywheel_failed"})
         return status_of(error)

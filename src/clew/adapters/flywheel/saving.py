@@ -13,8 +13,8 @@ from ...model import JSON
 from ...store import Values
 from .document import SEAL_BYTES, Document, compose, decode, seal_of, split, ttl_ms_in
 from .exact import thaw
-from .fields import HISTORY, head_of, others_of, session_of
-from .journal import MOST_TRIES, busy, replace_as_read, replace_sealed, ttl_in
+from .fields import HISTORY, check_head, head_of, others_of, session_of
+from .journal import MOST_TRIES, busy, let_others_go, replace_as_read, replace_sealed, ttl_in
 from .merging import contains, merge
 from .origin import Origin
 from .outcome import Outcome
@@ -95,7 +95,7 @@ class Saver:
         what = f"the session {session.id!r}"
         mine = self.read(raw, what)
         origin = session._origin
-        for _ in range(MOST_TRIES):
+        for turn in range(MOST_TRIES):
             stored = await values.get_data(session.id)
             if stored is None:
                 if (await values.put_data(session.id, raw, ttl=ttl_in(raw), when=None))[0]:
@@ -103,11 +103,13 @@ class Saver:
                     return Outcome("saved")
                 continue
             theirs = self.read(stored, what)
+            check_head(theirs.head, what)
             head, entries = merge(self._base(origin, theirs, what), mine, theirs)
             merged = self._compose(head, entries, ttl_ms_in(raw[-SEAL_BYTES:]))
             if (await replace_as_read(values, session.id, stored, merged))[0]:
                 self._refresh(session, raw, mine, merged)
                 return Outcome("saved", merged=True)
+            await let_others_go(turn)
         raise busy(session.id)
 
     def _base(self, origin: Origin | None, theirs: Document, what: str) -> Document | None:
