@@ -5,39 +5,24 @@ It is not Amazon's: it checks signatures only when told to, and its promises abo
 
 from __future__ import annotations
 
-import signal
 import sys
 import urllib.error
 import urllib.request
 from importlib.util import find_spec
-from types import TracebackType
 from urllib.parse import quote
 
 from .binaries import MissingBinaryError
-from .ports import Port, reserve
-from .process import Process, StartError, wait_until
+from .process import StartError, wait_until
+from .single import Single
 
 
-class ObjectServer:
+class ObjectServer(Single):
     """A server of buckets. Made stopped: `start()` it, or use it as a context manager."""
-
-    def __init__(self) -> None:
-        self._port: Port | None = None
-        self._process: Process | None = None
-
-    @property
-    def process(self) -> Process:
-        """The process; an error where it was never started, or was stopped."""
-        if self._process is None:
-            raise RuntimeError("the server is not started")
-        return self._process
 
     @property
     def endpoint(self) -> str:
         """The URL of the server."""
-        if self._port is None:
-            raise RuntimeError("the server has no port yet: start it")
-        return f"http://127.0.0.1:{self._port.number}"
+        return f"http://127.0.0.1:{self.port}"
 
     def url(self, bucket: str, prefix: str = "", **options: str | float) -> str:
         """The URL of a file store in a bucket."""
@@ -53,34 +38,13 @@ class ObjectServer:
             text: str = answer.read().decode()
             return text
 
-    def start(self) -> ObjectServer:
-        """Start it and wait until it answers, on another port where the first one was taken meanwhile.
-
-        Raises:
-            MissingBinaryError: moto or Flask is not installed.
-            StartError: it did not start.
-        """
+    def _prepare(self) -> None:
         if find_spec("moto") is None or find_spec("flask") is None:
             raise MissingBinaryError("no S3 server here: install the dev group, which brings moto and flask")
-        for _ in range(10):
-            self._port = self._port or reserve()
-            self._process = Process()
-            try:
-                self.run()
-                return self
-            except StartError as error:
-                self.stop()
-                if "in use" not in str(error).lower():
-                    raise
-            except BaseException:
-                self.stop()
-                raise
-        raise StartError("ten ports in a row were taken")
 
     def run(self) -> None:
         """Run its process, which has no buckets then, and wait until it answers."""
-        assert self._port is not None, "start it first"
-        self.process.launch([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self._port.number)])
+        self.process.launch([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)])
 
         def answers() -> bool:
             if not self.process.pid:
@@ -95,27 +59,4 @@ class ObjectServer:
 
     def kill(self) -> None:
         """Kill it: its buckets are gone."""
-        self.process.kill()
-
-    def pause(self) -> None:
-        """Let it hang: connections are taken, and nobody answers."""
-        self.process.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let it go on after `pause`."""
-        self.process.signal(signal.SIGCONT)
-
-    def stop(self) -> None:
-        """Kill it and remove what it left. A second stop does nothing."""
-        if self._process is not None:
-            self._process.remove()
-            self._process = None
-        if self._port is not None:
-            self._port.release()
-            self._port = None
-
-    def __enter__(self) -> ObjectServer:
-        return self.start()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
+        super().kill()

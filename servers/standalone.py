@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from urllib.parse import quote
 
 import redis
@@ -15,8 +13,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from .binaries import WITHOUT_TLS, Binary
-from .ports import Port, reserve
 from .process import Process, StartError, wait_until
+from .single import Single
 
 _COMMON = {
     "bind": "127.0.0.1",
@@ -27,7 +25,7 @@ _COMMON = {
 }
 
 
-class Server:
+class Server(Single):
     """A server process. Made stopped: `start()` it, or use it as a context manager.
 
     Args:
@@ -50,31 +48,16 @@ class Server:
         tls: bool = False,
         options: Mapping[str, str] | None = None,
     ) -> None:
+        super().__init__()
         self.binary = binary
         self.password = password
         self.tls = tls
         self._durable = durable
         self._users = tuple(users)
         self._options = dict(options or {})
-        self._port: Port | None = None
-        self._process: Process | None = None
         self._front: Process | None = None
 
     # -- where it is ----------------------------------------------------------------------------------------------------
-
-    @property
-    def process(self) -> Process:
-        """The process; an error where it was never started, or was stopped."""
-        if self._process is None:
-            raise RuntimeError("the server is not started")
-        return self._process
-
-    @property
-    def port(self) -> int:
-        """The port, the same for the server's whole life."""
-        if self._port is None:
-            raise RuntimeError("the server has no port yet: start it")
-        return self._port.number
 
     @property
     def address(self) -> str:
@@ -124,32 +107,14 @@ class Server:
 
     # -- its life -------------------------------------------------------------------------------------------------------
 
-    def reserve(self) -> None:
-        """Choose the port now, for others to know before the start."""
-        self._port = self._port or reserve()
+    def _prepare(self) -> None:
+        if self.tls:
+            from .certificates import make_certificates
 
-    def start(self) -> Server:
-        """Start it and wait until it answers, on another port where the first one was taken meanwhile."""
-        for _ in range(10):
-            self.reserve()
-            self._process = Process()
-            try:
-                if self.tls:
-                    from .certificates import make_certificates
+            make_certificates(self.process.folder)
 
-                    make_certificates(self.process.folder)
-                self._run()
-                return self
-            except StartError as error:
-                self.stop()
-                if "in use" not in str(error).lower():
-                    raise
-            except BaseException:
-                self.stop()
-                raise
-        raise StartError("ten ports in a row were taken")
-
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Run its process, in the folder it has, and wait until it answers."""
         (self.process.folder / "server.conf").write_text("".join(f"{line}\n" for line in self._lines()))
         self.process.launch([str(self.binary.path), str(self.process.folder / "server.conf"), *self._arguments()])
 
@@ -208,24 +173,21 @@ class Server:
 
     def stop(self) -> None:
         """Kill it, and remove its folder. A second stop does nothing."""
-        for process in (self._front, self._process):
-            if process is not None:
-                process.remove()
-        self._front = self._process = None
-        if self._port is not None:
-            self._port.release()
-            self._port = None
+        if self._front is not None:
+            self._front.remove()
+            self._front = None
+        super().stop()
 
     def kill(self) -> None:
         """Kill it (SIGKILL). Its port and folder stay, for `restart`."""
         if self._front is not None:
             self._front.kill()
-        self.process.kill()
+        super().kill()
 
     def restart(self) -> None:
         """Start it on the same port and folder, after a kill if it still runs, and wait until it answers."""
         self.kill()
-        self._run()
+        self.run()
 
     def follow(self, primary: Server | None) -> None:
         """Be a replica of `primary` (of nobody for None), now or from the next start on."""
@@ -236,17 +198,3 @@ class Server:
             self._options.pop("replicaof", None)
         if self.process.pid:
             self.call("REPLICAOF", host, port)
-
-    def pause(self) -> None:
-        """Stop it in its tracks (SIGSTOP): connections stay open and nothing answers."""
-        self.process.signal(signal.SIGSTOP)
-
-    def resume(self) -> None:
-        """Let it go on after a pause."""
-        self.process.signal(signal.SIGCONT)
-
-    def __enter__(self) -> Server:
-        return self if self._process is not None else self.start()
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.stop()
