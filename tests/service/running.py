@@ -38,6 +38,9 @@ class Service:
         self.base = f"http://127.0.0.1:{self.port}"
         self.http = httpx2.AsyncClient(base_url=self.base, timeout=30)
         self._words = ["-m", "uvicorn", app, "--port", str(self.port), "--log-level", "warning", "--workers", str(workers)]
+        if workers > 1:
+            # A test stops workers for a moment, and this machine may be busy: neither is a reason to end one.
+            self._words += ["--timeout-worker-healthcheck", "60"]
         kept = {name: text for name, text in os.environ.items() if not name.startswith(("CLEW_", "REDIS_", "OPENAI_", "AZURE_"))}
         files = folder / "files"
         self._env = {

@@ -186,7 +186,7 @@ async def test_any_worker_goes_on_with_an_answer_and_tells_of_a_dead_one(
 async def begin_without(service: Service, stopped: list[int]) -> tuple[str, str]:
     """Begin an answer while some of the workers are stopped, so that another one takes it."""
     while True:
-        # For a moment only: the workers' supervisor ends one that says nothing for five seconds.
+        # For a moment only, so that no lease of theirs runs out.
         for worker in stopped:
             os.kill(worker, signal.SIGSTOP)
         try:
