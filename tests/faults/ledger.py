@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Protocol
 
 from clew.backend import Backend
 from clew.codec import make_entry
@@ -17,6 +18,15 @@ from tests.support import wait_until
 LOG = "items"
 VERDICTS: list[str] = []
 """What every ledger of this run found, for the report at its end."""
+
+
+class Placed(Protocol):
+    """What was read: an id, and where it stands. An Entry is one."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def position(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -60,7 +70,7 @@ class Ledger:
         enough = len(self.positions) + more
         await wait_until(lambda: len(self.positions) >= enough, timeout)
 
-    def verify(self, entries: list[Entry]) -> Verdict:
+    def verify(self, entries: Sequence[Placed]) -> Verdict:
         """Compare with all that the log holds, in the order read; print and return the verdict."""
         ids = [entry.id for entry in entries]
         stands = {entry.id: entry.position for entry in entries}
