@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +75,28 @@ def test_the_store_is_the_one_given_or_the_environments() -> None:
     for bad in wrong:
         with pytest.raises(clew.InvalidError):
             choose_url(**bad)
+
+
+async def test_the_environment_alone_makes_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, text in {
+        "CLEW_URL": f"sqlite:///{tmp_path}/env.db",
+        "REDIS_TTL_SECONDS": "60",
+        "REDIS_EXECUTION_TTL_SECONDS": "61",
+        "REDIS_KEY_PREFIX": "fly",
+        "REDIS_KEY_ENVIRONMENT": "dev",
+    }.items():
+        monkeypatch.setenv(name, text)
+    async with RedisSessionManager.from_env() as manager, RedisExecutionCache.from_env() as cache, clew.connect() as store:
+        assert await manager.save_session(make_session())
+        assert await cache.cache_result("e", {}, session_id="s1", flow_id="f")
+        found = {key: await store.values("fly:dev:").get(key) for key in ("session:s1", "execution:e", "history:s1:f")}
+        times = [value.ttl_ms for value in found.values() if value is not None]
+        assert [each is not None and each > 50_000 for each in times] == [True] * 3
+        assert [each <= most for each, most in zip(times, (60_000, 61_000, 60_000), strict=True) if each is not None] == [
+            True
+        ] * 3
+    off = RedisSessionManager.from_env({"REDIS_ENABLED": "no"})
+    assert not off.enabled
 
 
 @pytest.mark.parametrize("bad", [{"key_prefix": ""}, {"environment": "a:b"}, {"environment": "session"}, {"environment": ""}])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
 from types import TracebackType
@@ -13,7 +14,7 @@ from ...errors import InvalidError
 from ...limits import MAX_DATA_BYTES, check_id
 from ...model import JSON
 from ...store import Values
-from .config import EXECUTION_TTL_S, KEY_PREFIX, SESSION_TTL_S, choose_url, key_prefix_of
+from .config import EXECUTION_TTL_S, KEY_PREFIX, SESSION_TTL_S, RedisConfig, choose_url, key_prefix_of
 from .document import Document, check_entry, compose, decode, split, ttl_ms_in
 from .exact import encode_entries
 from .execution import EXECUTIONS, Execution, history_id, line_of, newest_of_each, read_execution, write_execution
@@ -66,6 +67,13 @@ class RedisExecutionCache:
         self._schema = Schema(steps=AS_IT_IS)
         self.ttl_seconds = ttl_seconds
         self.key_prefix = key_prefix
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> RedisExecutionCache:
+        """Return a cache that does as the environment says (RedisConfig); InvalidError where that cannot be used."""
+        found = RedisConfig.from_env(environ)
+        same = {name: found[name] for name in ("enabled", "key_prefix", "environment", "url")}
+        return cls(ttl_seconds=found["execution_ttl"], history_ttl_seconds=found["session_ttl"], **same)
 
     @property
     def enabled(self) -> bool:

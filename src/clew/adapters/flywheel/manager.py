@@ -7,6 +7,7 @@ itself when it is back.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
 from weakref import WeakValueDictionary
@@ -16,7 +17,7 @@ from ...errors import InvalidError
 from ...limits import check_id
 from ...model import JSON
 from ...store import Values
-from .config import KEY_PREFIX, SESSION_TTL_S, choose_url, key_prefix_of
+from .config import KEY_PREFIX, SESSION_TTL_S, RedisConfig, choose_url, key_prefix_of
 from .document import check_entry
 from .exact import encode_entries
 from .fields import HISTORY
@@ -72,6 +73,12 @@ class RedisSessionManager:
         self.ttl_seconds = ttl_seconds
         self.key_prefix = key_prefix
         self._turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> RedisSessionManager:
+        """Return a manager that does as the environment says (RedisConfig); InvalidError where that cannot be used."""
+        found = RedisConfig.from_env(environ)
+        return cls(**{name: found[name] for name in ("enabled", "ttl_seconds", "key_prefix", "environment", "url")})
 
     @property
     def enabled(self) -> bool:
