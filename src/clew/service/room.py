@@ -43,9 +43,12 @@ class Room:
         self._beat = beat
         # The agent needs no store: it answers channels without one, too.
         self._supply = ModelSupply()
-        self._agent = Agent(self._supply) if make_server is None else None
-        self._make_server: MakeServer = self._agent.make_server if make_server is None else make_server  # type: ignore[union-attr]
-        self.chat = Chat(settings.chat_prefix, self._make_server, self._supply, lease=lease, beat=beat)
+        self._agent: Agent | None = None
+        if make_server is None:
+            self._agent = agent = Agent(self._supply)
+            make_server = agent.make_server
+        self._make_server = make_server
+        self.chat = Chat(settings.chat_prefix, make_server, self._supply, lease=lease, beat=beat)
         self._stack = AsyncExitStack()
         self._server: DurableServer[Context] | None = None
         self._store: clew.Store | None = None
@@ -61,7 +64,12 @@ class Room:
         Raises:
             ClewError: a setting cannot be used, so trying again would not help.
         """
-        if not await self._try():
+        try:
+            is_there = await self._try()
+        except BaseException:
+            await self.aclose(0)
+            raise
+        if not is_there:
             logger.warning("starting without the store, which is tried again: %s", self._why, extra={"event": "store_away"})
             self._tasks.append(asyncio.create_task(self._try_again()))
         self._tasks.append(asyncio.create_task(self._sweep()))

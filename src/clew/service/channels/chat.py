@@ -14,9 +14,9 @@ from ...errors import AlreadyExistsError, NotFoundError, UnavailableError
 from .claims import Claim
 from .compacting import compact
 from .listening import Listener
-from .sessions import AUTHOR, MESSAGE_ID, ChannelKit, ChatSessions, Context, message_body
+from .sessions import ChannelKit, ChatSessions, Context, context_of, message_body
 from .spare import MakeServer, Spare
-from .talks import BEGIN_S, Making, Place, Replay, Talk
+from .talks import BEGIN_S, Making, Place, Replay, Talk, finish
 from .views import Ask, ChatRun, ChatView, ClearView, CompactView
 
 ATTEMPTS: Final = 3
@@ -94,6 +94,8 @@ class Chat:
     async def aclose(self, grace: float) -> None:
         """Close what is open here; the store is its opener's."""
         self.close_readers()
+        if self._place is not None:
+            await finish(self._place, grace)
         await self._spare.aclose(grace)
         if self._routing is not None:
             await self._routing.close()
@@ -139,7 +141,7 @@ class Chat:
     async def _make_once(self, place: Place, ask: Ask, ref: Ref, created: bool, claim: Claim) -> Talk:
         for number in range(ATTEMPTS):
             run_id = claim.run_id(number)
-            replay = Replay(place, ref, _context(ask), _opening(ask, ref, False, run_id), run_id, claim.message_id)
+            replay = Replay(place, ref, context_of(ask), _opening(ask, ref, False, run_id), run_id, claim.message_id)
             try:
                 return await self._make(place, ask, ref, created, run_id, claim.message_id)
             except AlreadyExistsError:
@@ -155,19 +157,13 @@ class Chat:
     async def _make(
         self, place: Place, ask: Ask, ref: Ref, created: bool, run_id: str | None = None, message_id: str | None = None
     ) -> Making:
-        context, listener = _context(ask), Listener()
-        if message_id is not None:
-            context[MESSAGE_ID] = message_id
+        context, listener = context_of(ask, message_id), Listener()
         answer = await place.server.process(
             message_body(ref.id, ask.message), context, run_id=run_id, hear=listener.hear, patience=BEGIN_S
         )
         assert isinstance(answer, Answer), "a message is answered"
         opening = _opening(ask, ref, created, answer.run_id)
         return Making(place, ref, context, opening, listener, answer, spare=lambda: self._spare.begin(ask))
-
-
-def _context(ask: Ask) -> Context:
-    return {"owner": ask.owner, "base": ask.base, AUTHOR: ask.user_id}
 
 
 def _opening(ask: Ask, ref: Ref, created: bool, run_id: str) -> ChatView:

@@ -88,6 +88,12 @@ def route_of(identity: Identity, name: str) -> str:
     return name if identity.source == "local" else f"{quote(identity.user, safe='')}/{name}"
 
 
+def context_of(ask: Ask, message_id: str | None = None) -> Context:
+    """Return the context of a request's ChatKit requests."""
+    named = {} if message_id is None else {MESSAGE_ID: message_id}
+    return {"owner": ask.owner, "base": ask.base, AUTHOR: ask.user_id, **named}
+
+
 def message_body(thread_id: str | None, text: str) -> bytes:
     """Return the ChatKit request that says something in a thread, in a new one for None."""
     said = {"content": [{"type": "input_text", "text": text}], "attachments": [], "inference_options": {}}

@@ -21,8 +21,8 @@ from ...adapters.chatkit.attachments import ClewAttachmentStore
 from ...errors import NotFoundError
 from ...files import connect_files
 from .listening import Listener
-from .sessions import ChannelKit, Context, message_body
-from .talks import Making, Place, Told
+from .sessions import ChannelKit, Context, context_of, message_body
+from .talks import Making, Place, Talk, Told, finish
 from .views import Ask, ChatView
 
 MOST: Final = 500
@@ -41,24 +41,27 @@ class Spare:
         self._stack = AsyncExitStack()
         self._place: Place | None = None
         self._opening = asyncio.Lock()
+        self._turn = asyncio.Lock()
         self._threads: OrderedDict[str, Ref] = OrderedDict()
-        self._told: OrderedDict[tuple[str, str], asyncio.Future[ChatView]] = OrderedDict()
+        self._told: OrderedDict[tuple[str, str], Making] = OrderedDict()
 
     def told(self, ask: Ask) -> Told | None:
         """Return the answer to a request that was sent before, None where there is none."""
         found = self._told.get((ask.route, ask.once)) if ask.once is not None else None
-        if found is None or (found.done() and found.exception() is not None):
-            return None
-        return Told(found)
+        return None if found is None else Told(found)
 
-    async def begin(self, ask: Ask) -> Making:
+    async def begin(self, ask: Ask) -> Talk:
         """Begin an answer. BusyError where one is being made in this conversation."""
         place = await self._open()
-        ref = self._threads.get(ask.route)
-        context = {"owner": ask.owner, "base": ask.base, "author": ask.user_id}
-        listener = Listener()
-        body = message_body(None if ref is None else ref.id, ask.message)
-        answer = await place.server.process(body, context, hear=listener.hear)
+        # One by one, so that of a request that comes twice at once the second one finds the first.
+        async with self._turn:
+            return self.told(ask) or await self._make(place, ask)
+
+    async def _make(self, place: Place, ask: Ask) -> Making:
+        ref, context, listener = self._threads.get(ask.route), context_of(ask), Listener()
+        answer = await place.server.process(
+            message_body(None if ref is None else ref.id, ask.message), context, hear=listener.hear
+        )
         assert isinstance(answer, Answer), "a message is answered"
         made = Ref(ask.owner, answer.thread_id)
         self._threads[ask.route] = made
@@ -68,7 +71,7 @@ class Spare:
         opening = ChatView("", ask.conversation_id, None, ref is None, False, None)
         making = Making(place, made, context, opening, listener, answer)
         if ask.once is not None:
-            making.finished = self._told[ask.route, ask.once] = asyncio.get_running_loop().create_future()
+            self._told[ask.route, ask.once] = making
             if len(self._told) > MOST:
                 self._told.popitem(last=False)
         return making
@@ -90,6 +93,7 @@ class Spare:
         """Give answers `grace` seconds to end, and forget everything."""
         if self._place is not None:
             await self._place.server.aclose(grace)
+            await finish(self._place, grace)
         await self._stack.aclose()
 
     async def _open(self) -> Place:

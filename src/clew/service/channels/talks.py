@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import msgspec
 from chatkit.types import AssistantMessageItem, UserMessageItem
@@ -19,7 +19,8 @@ from .listening import FAILED, Listener
 from .sessions import ChannelKit, Context, output_body
 from .views import ChatRun, ChatView
 
-END_S: Final = 3.0
+T = TypeVar("T")
+END_S: Final = 5.0
 """How long an answer that is complete is waited for until it is known to be kept."""
 BEGIN_S: Final = 8.0
 """How long an answer may take to begin, before it is made without the store."""
@@ -58,13 +59,188 @@ class Talk(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Place:
+    """Where answers are made: the store, or memory.
+
+    Attributes:
+        is_kept: whether it is the store.
+        away: is told when it is found to be away.
+        closing: set when the worker is told to end.
+        tasks: what brings answers to their end.
+    """
+
+    server: DurableServer[Context]
+    kit: ChannelKit
+    is_kept: bool
+    away: Callable[[UnavailableError], None]
+    closing: asyncio.Event
+    beat: float
+    tasks: set[asyncio.Task[ChatView]] = field(default_factory=set)
+
+    @property
+    def store(self) -> Store:
+        """Where the threads are."""
+        return self.kit.clew
+
+
+class Making:
+    """An answer that this worker makes, whoever reads it: a task of its own brings it to its end."""
+
+    is_replay = False
+
+    def __init__(
+        self,
+        place: Place,
+        ref: Ref,
+        context: Context,
+        opening: ChatView,
+        listener: Listener,
+        answer: Answer,
+        spare: Callable[[], Awaitable[Talk]] | None = None,
+    ) -> None:
+        """Start the task.
+
+        Args:
+            opening: what is known before the answer.
+            spare: begins it anew without the store, where the store broke it off.
+        """
+        self._place = place
+        self._ref = ref
+        self._context = context
+        self._opening = opening
+        self._listener = listener
+        self._answers = [answer]
+        self._more = asyncio.Event()
+        self._spare = spare
+        self._task = asyncio.create_task(self._bring())
+        place.tasks.add(self._task)
+        self._task.add_done_callback(place.tasks.discard)
+        # Where nobody waits, what went wrong is nobody's.
+        self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
+
+    async def events(self) -> AsyncGenerator[bytes]:
+        """See Talk."""
+        yield sse("chat", self._opening)
+        number = 0
+        while True:
+            async with contextlib.aclosing(self._follow(self._answers[number])) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            while not self._task.done() and number + 1 == len(self._answers):
+                if self._place.closing.is_set():
+                    # The reader comes back to the run's own events.
+                    return
+                if not await self._wait_more():
+                    yield BEAT
+            number += 1
+            if number == len(self._answers):
+                break
+        if not self._task.cancelled():
+            yield sse("reply", self._task.result())
+
+    async def end(self) -> ChatView:
+        """See Talk."""
+        return await wait_for(self._task, self._place.closing)
+
+    # -- how it is done -----------------------------------------------------------------------------------------------
+
+    async def _follow(self, answer: Answer) -> AsyncGenerator[bytes]:
+        if not self._place.is_kept:
+            # Ids would promise that one could come back to it.
+            async with contextlib.aclosing(answer.frames) as frames:
+                async for frame in frames:
+                    yield frame
+            return
+        with contextlib.suppress(ClewError):
+            events = await self._place.server.events(self._ref.id, answer.run_id, self._context)
+            async with contextlib.aclosing(events):
+                async for chunk in events:
+                    yield chunk
+
+    async def _wait_more(self) -> bool:
+        """Wait until there is more to follow, or nothing ever; tell whether that was before a comment is due."""
+        self._more.clear()
+        watching = [asyncio.create_task(event.wait()) for event in (self._more, self._place.closing)]
+        try:
+            done, _ = await asyncio.wait({self._task, *watching}, timeout=self._place.beat, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+        return bool(done)
+
+    async def _bring(self) -> ChatView:
+        await self._listener.ended.wait()
+        while await self._go_on():
+            await self._listener.ended.wait()
+        state = await self._settle()
+        listener = self._listener
+        reply, error = listener.reply, listener.error or WHY.get(state)
+        is_kept = self._place.is_kept and state in ENDINGS
+        if self._place.is_kept and not is_kept:
+            if listener.is_whole:
+                error = None
+            elif self._spare is not None and not self._place.closing.is_set():
+                # One that is being made there is another message's.
+                with contextlib.suppress(ClewError):
+                    again = await (await self._spare()).end()
+                    reply, error = again.reply, again.error
+        if not reply and error is None:
+            error = NOTHING
+        run = ChatRun(self._answers[-1].run_id, state) if self._place.is_kept else None
+        return msgspec.structs.replace(self._opening, reply=reply, persisted=is_kept, run=run, error=error)
+
+    async def _go_on(self) -> bool:
+        """Answer a client tool call that nobody here can show; tell whether the answer goes on."""
+        listener = self._listener
+        if not listener.is_waiting or listener.error is not None or len(self._answers) > ROUNDS:
+            return False
+        if await self._settle() not in ENDINGS:
+            return False
+        listener.go_on()
+        try:
+            answer = await self._place.server.process(
+                output_body(self._ref.id), self._context, hear=listener.hear, patience=BEGIN_S
+            )
+        except UnavailableError as error:
+            listener.is_away = True
+            self._place.away(error)
+            return False
+        except ClewError:
+            # Somebody else answered it, at the page.
+            return False
+        assert isinstance(answer, Answer), "what goes on is an answer"
+        self._answers.append(answer)
+        self._more.set()
+        return True
+
+    async def _settle(self) -> str:
+        """Return how the run ended, as far as the store can tell."""
+        answer = self._answers[-1]
+        try:
+            if self._listener.is_away:
+                raise UnavailableError("the store went away while an answer was made")
+            async with asyncio.timeout(END_S):
+                await asyncio.wait({answer.made})
+                return (await self._place.store.runs.get(self._ref, answer.run_id)).state
+        except UnavailableError as error:
+            self._place.away(error)
+        except TimeoutError:
+            self._place.away(UnavailableError("the store does not answer"))
+        except ClewError:
+            # The session was deleted meanwhile.
+            return UNKNOWN
+        return UNKNOWN
+
+
 class Told:
-    """An answer that was given already, or is being given to somebody else."""
+    """An answer that is made, or was made, for a request that was sent before."""
 
     is_replay = True
 
-    def __init__(self, view: Awaitable[ChatView]) -> None:
-        self._view = view
+    def __init__(self, talk: Talk) -> None:
+        self._talk = talk
 
     async def events(self) -> AsyncGenerator[bytes]:
         """See Talk."""
@@ -74,182 +250,7 @@ class Told:
 
     async def end(self) -> ChatView:
         """See Talk."""
-        return await asyncio.shield(asyncio.ensure_future(self._view))
-
-
-@dataclass(slots=True)
-class Place:
-    """Where answers are made: the store, or memory.
-
-    Attributes:
-        is_kept: whether it is the store.
-        away: is told when it is found to be away.
-        closing: set when the worker is told to end.
-    """
-
-    server: DurableServer[Context]
-    kit: ChannelKit
-    is_kept: bool
-    away: Callable[[UnavailableError], None]
-    closing: asyncio.Event
-    beat: float
-
-    @property
-    def store(self) -> Store:
-        """Where the threads are."""
-        return self.kit.clew
-
-
-@dataclass(slots=True)
-class Making:
-    """An answer that this worker makes.
-
-    Attributes:
-        opening: what is known before the answer.
-        spare: begins it anew without the store, where the store broke it off.
-        finished: gets the answer, for others who ask for it.
-    """
-
-    place: Place
-    ref: Ref
-    context: Context
-    opening: ChatView
-    listener: Listener
-    answer: Answer
-    spare: Callable[[], Awaitable[Making]] | None = None
-    finished: asyncio.Future[ChatView] | None = None
-    rounds: int = field(default=0)
-    is_replay: bool = False
-
-    async def events(self) -> AsyncGenerator[bytes]:
-        """See Talk."""
-        yield sse("chat", self.opening)
-        try:
-            while True:
-                async with contextlib.aclosing(self._follow()) as chunks:
-                    async for chunk in chunks:
-                        yield chunk
-                async for beat in self._wait_beating():
-                    yield beat
-                if not await self._go_on():
-                    break
-            yield sse("reply", await self._view())
-        except UnavailableError:
-            # The worker ends: the reader comes back to the run's own events.
-            return
-
-    async def end(self) -> ChatView:
-        """See Talk."""
-        while True:
-            async for _ in self._wait_beating():
-                pass
-            if not await self._go_on():
-                return await self._view()
-
-    # -- how it is done -----------------------------------------------------------------------------------------------
-
-    async def _follow(self) -> AsyncGenerator[bytes]:
-        if not self.place.is_kept:
-            # Ids would promise that one could come back to it.
-            async with contextlib.aclosing(self.answer.frames) as frames:
-                async for frame in frames:
-                    yield frame
-            return
-        with contextlib.suppress(ClewError):
-            events = await self.place.server.events(self.ref.id, self.answer.run_id, self.context)
-            async with contextlib.aclosing(events):
-                async for chunk in events:
-                    yield chunk
-
-    async def _wait_beating(self) -> AsyncGenerator[bytes]:
-        """Wait for the last frame; yield a comment now and then."""
-        ended = asyncio.create_task(self.listener.ended.wait())
-        closing = asyncio.create_task(self.place.closing.wait())
-        try:
-            while not ended.done():
-                done, _ = await asyncio.wait({ended, closing}, timeout=self.place.beat, return_when=asyncio.FIRST_COMPLETED)
-                if closing in done:
-                    await asyncio.wait({ended}, timeout=CLOSING_S)
-                    if not ended.done():
-                        raise UnavailableError("this worker is about to end: send it again with the same Idempotency-Key")
-                elif not done:
-                    yield BEAT
-        finally:
-            for task in (ended, closing):
-                task.cancel()
-            await asyncio.gather(ended, closing, return_exceptions=True)
-
-    async def _go_on(self) -> bool:
-        """Answer a client tool call that nobody here can show; tell whether the answer goes on."""
-        listener = self.listener
-        if not listener.is_waiting or listener.error is not None or self.rounds == ROUNDS:
-            return False
-        if await self._settle() not in ENDINGS:
-            return False
-        listener.go_on()
-        try:
-            answer = await self.place.server.process(output_body(self.ref.id), self.context, hear=listener.hear, patience=BEGIN_S)
-        except UnavailableError as error:
-            listener.is_away = True
-            self.place.away(error)
-            return False
-        except ClewError:
-            # Somebody else answered it, at the page.
-            return False
-        assert isinstance(answer, Answer), "what goes on is an answer"
-        await self.answer.frames.aclose()
-        self.answer = answer
-        self.rounds += 1
-        return True
-
-    async def _settle(self) -> str:
-        """Return how the run ended, as far as the store can tell."""
-        if not self.listener.is_away:
-            await asyncio.wait({self.answer.made}, timeout=END_S)
-            if self.answer.made.done():
-                try:
-                    async with asyncio.timeout(END_S):
-                        return (await self.place.store.runs.get(self.ref, self.answer.run_id)).state
-                except UnavailableError as error:
-                    self.place.away(error)
-                except TimeoutError:
-                    self.place.away(UnavailableError("the store does not answer"))
-                except ClewError:
-                    # The session was deleted meanwhile.
-                    return UNKNOWN
-        if self.listener.is_away:
-            self.place.away(UnavailableError("the store went away while an answer was made"))
-        return UNKNOWN
-
-    async def _view(self) -> ChatView:
-        try:
-            view = await self._make_view()
-        except BaseException as error:
-            if self.finished is not None and not self.finished.done():
-                self.finished.set_exception(error)
-                self.finished.exception()
-            raise
-        if self.finished is not None and not self.finished.done():
-            self.finished.set_result(view)
-        return view
-
-    async def _make_view(self) -> ChatView:
-        state = await self._settle()
-        await self.answer.frames.aclose()
-        listener = self.listener
-        reply, error = listener.reply, listener.error or WHY.get(state)
-        is_kept = self.place.is_kept and state in ENDINGS
-        if self.place.is_kept and not is_kept:
-            if listener.is_whole:
-                error = None
-            elif self.spare is not None:
-                again = await (await self.spare()).end()
-                reply, error = again.reply, again.error
-        if not reply and error is None:
-            error = NOTHING
-        run = ChatRun(self.answer.run_id, state) if self.place.is_kept else None
-        view = msgspec.structs.replace(self.opening, reply=reply, persisted=is_kept, run=run, error=error)
-        return view
+        return await self._talk.end()
 
 
 @dataclass(slots=True)
@@ -287,18 +288,12 @@ class Replay:
         return msgspec.structs.replace(self.opening, reply=reply, run=ChatRun(self.run_id, state), error=error)
 
     async def _wait(self, run_id: str) -> str:
-        following = self.place.store.runs.follow(self.ref, run_id)
-        closing = asyncio.create_task(self.place.closing.wait())
-        reading = asyncio.create_task(_last_kind(following))
+        reading = asyncio.create_task(_last_kind(self.place.store.runs.follow(self.ref, run_id)))
         try:
-            await asyncio.wait({closing, reading}, return_when=asyncio.FIRST_COMPLETED)
-            if not reading.done():
-                raise UnavailableError("this worker is about to end: send it again with the same Idempotency-Key")
-            return reading.result()
+            return await wait_for(reading, self.place.closing)
         finally:
-            for task in (closing, reading):
-                task.cancel()
-            await asyncio.gather(closing, reading, return_exceptions=True)
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
 
     async def _read(self) -> str:
         """Return what was said after the message, up to the next one."""
@@ -313,6 +308,30 @@ class Replay:
             if isinstance(item, AssistantMessageItem):
                 texts.append("".join(part.text for part in item.content).strip())
         return "\n\n".join(text for text in texts if text)
+
+
+async def wait_for(task: asyncio.Task[T], closing: asyncio.Event) -> T:
+    """Return what a task returns, which goes on whoever waits. UnavailableError where the worker ends first."""
+    ending = asyncio.create_task(closing.wait())
+    try:
+        await asyncio.wait({task, ending}, return_when=asyncio.FIRST_COMPLETED)
+        if not task.done():
+            await asyncio.wait({task}, timeout=CLOSING_S)
+        if not task.done() or task.cancelled():
+            raise UnavailableError("this worker is about to end: send it again with the same Idempotency-Key")
+        return task.result()
+    finally:
+        ending.cancel()
+        await asyncio.gather(ending, return_exceptions=True)
+
+
+async def finish(place: Place, grace: float) -> None:
+    """Wait until the answers of a place have come to their end, at most `grace` seconds and a little; give up the others."""
+    if place.tasks:
+        await asyncio.wait(set(place.tasks), timeout=grace + END_S)
+    for task in set(place.tasks):
+        task.cancel()
+    await asyncio.gather(*place.tasks, return_exceptions=True)
 
 
 def sse(event: str, value: object) -> bytes:
