@@ -12,6 +12,7 @@ from clew import Run
 
 from ..adapters.chatkit import Reply
 from .identity import identity_of
+from .operations import in_header
 from .problems import TooLongError
 from .room import Context, Room
 from .tail import FileFlow, Tail
@@ -43,7 +44,7 @@ async def chatkit(request: Request) -> Response:
     answer = await room_of(request).server.process(body, context_of(request))
     if isinstance(answer, Reply):
         return Response(answer.json, media_type="application/json")
-    return Tail(answer.frames, {"clew-thread": answer.thread_id, "clew-run": answer.run_id})
+    return Tail(answer.frames, {"clew-thread": in_header(answer.thread_id), "clew-run": in_header(answer.run_id)})
 
 
 async def events(request: Request) -> Response:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 from starlette.convertors import PathConvertor, register_url_convertor
@@ -108,6 +109,11 @@ def send(value: object, status: int = 200, **headers: str) -> Response:
     """Return a JSON response; underscores in the names of headers become hyphens."""
     named = {name.replace("_", "-"): text for name, text in headers.items()}
     return Response(msgspec.json.encode(value), status, {"cache-control": "no-store", **named}, JSON_TYPE)
+
+
+def in_header(id: str) -> str:
+    """Return an id as it stands in a header or an address: of any characters, percent-encoded where it has to be."""
+    return quote(id, safe=":@!$&'()*+,;=~")
 
 
 async def read_json(request: Request) -> bytes:

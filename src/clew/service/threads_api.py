@@ -18,7 +18,7 @@ from ..model import JSON
 from ..store.checks import UNSET as KEEP
 from .endpoints import room_of
 from .identity import identity_of
-from .operations import Operation, Parameter, choice_of, number_of, query_of, read_json, send
+from .operations import Operation, Parameter, choice_of, in_header, number_of, query_of, read_json, send
 from .preconditions import is_fresh, once_of, revision_of, use_of
 from .problems import PreconditionError
 from .wire import CreateBody, ThreadPage, ThreadView, UpdateBody, new_items, read_body, thread_etag, thread_view
@@ -64,7 +64,7 @@ async def create(request: Request) -> Response:
         ttl=body.ttl,
         sliding=body.sliding,
     )
-    return send(thread_view(made), 201, location=f"{BASE}/{id}", **headers)
+    return send(thread_view(made), 201, location=f"{BASE}/{in_header(id)}", **headers)
 
 
 async def list_(request: Request) -> Response:

@@ -203,3 +203,13 @@ async def test_a_user_of_any_name_has_threads_of_their_own(lone: Api) -> None:
             assert (await client.get(THREADS)).json()["data"] == []
             await make_thread(client, id="same")
             assert [each["id"] for each in (await client.get(THREADS)).json()["data"]] == ["same"]
+
+
+async def test_an_id_of_any_characters_has_an_address_and_can_be_talked_in(lone: Api) -> None:
+    for id in ("\u65e5\u672c \U0001f600", "a?b#c%41&d", "x\r\ny: z", "..."):
+        made = await lone.ada.post(THREADS, json={"id": id})
+        assert (made.status_code, (await lone.ada.get(made.headers["location"])).json()["id"]) == (201, id)
+        message = {"content": [{"type": "input_text", "text": "words 1 0"}], "attachments": [], "inference_options": {}}
+        asked = {"type": "threads.add_user_message", "params": {"thread_id": id, "input": message}}
+        reply = await lone.ada.post("/chatkit", json=asked)
+        assert (reply.status_code, f"{THREADS}/{reply.headers['clew-thread']}") == (200, made.headers["location"]), reply.text

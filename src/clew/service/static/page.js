@@ -87,13 +87,21 @@ function say(text) {
 
 // -- opening -----------------------------------------------------------------------------------------------------------
 
+// The conversation that the address names.
+function inAddress() {
+  try {
+    return decodeURIComponent(location.hash.slice(1)) || null;
+  } catch {
+    return null;
+  }
+}
+
 async function show(thread, { focus = true } = {}) {
   open.leave?.abort();
   open = { thread, run: null, leave: null, searches: 0, connected: true, sending: false, stopping: false };
   items.clear();
   $("earlier").hidden = true;
-  const hash = thread ? `#${thread}` : location.pathname;
-  if (location.hash.slice(1) !== (thread ?? "")) history.pushState(null, "", hash);
+  if (inAddress() !== thread) history.pushState(null, "", thread ? `#${encodeURIComponent(thread)}` : location.pathname);
   list.show(thread);
   closeList();
   drawTitle();
@@ -244,7 +252,7 @@ async function begin(type, params) {
     mine.sending = false;
     if (!mine.thread) {
       mine.thread = begun.thread;
-      history.replaceState(null, "", `#${begun.thread}`);
+      history.replaceState(null, "", `#${encodeURIComponent(begun.thread)}`);
       list.put({ id: begun.thread, title: null });
       list.show(begun.thread);
       drawTitle();
@@ -398,7 +406,7 @@ others.addEventListener("message", ({ data }) => {
 setInterval(look, LOOK_MS);
 document.addEventListener("visibilitychange", look);
 addEventListener("online", () => presence.lost());
-addEventListener("popstate", () => (takeFromAddress() ? location.reload() : show(location.hash.slice(1) || null)));
+addEventListener("popstate", () => (takeFromAddress() ? location.reload() : show(inAddress())));
 
 list.load().then(drawTitle, failed);
-show(location.hash.slice(1) || null);
+show(inAddress());

@@ -49,10 +49,13 @@ export async function request(type, params) {
   return (await post(type, params)).json();
 }
 
+// An id stands in a header as in an address.
+const named = (response, header) => decodeURIComponent(response.headers.get(header));
+
 // A ChatKit request that starts an answer. The answer is made whoever reads it, so this body is left, and its run followed.
 export async function start(type, params) {
   const response = await post(type, params);
-  const begun = { thread: response.headers.get("clew-thread"), run: response.headers.get("clew-run") };
+  const begun = { thread: named(response, "clew-thread"), run: named(response, "clew-run") };
   response.body?.cancel().catch(() => {});
   return begun;
 }
