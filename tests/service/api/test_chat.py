@@ -11,6 +11,7 @@ import redis.asyncio
 
 import clew
 from clew.ids import new_id
+from clew.service.channels import talks
 from clew.settings import Settings
 
 from ...support import wait_until
@@ -225,6 +226,33 @@ async def test_an_answer_that_fails_says_so_and_what_a_page_would_show_is_answer
     shown = await say(one.ada, "profiles")
     assert (shown["reply"], shown["error"], shown["run"]["state"]) == (words(3).strip(), None, "done")
     assert "pending" not in [item["status"] for item in await items_of(one.ada, shown["session_id"])]
+    # Also where nobody reads it.
+    before = (await items_of(one.ada, shown["session_id"]))[-1]["id"]
+    left = await begin(one.ada, "profiles")
+
+    async def is_answered() -> bool:
+        last = (await items_of(one.ada, left["session_id"]))[-1]["data"]
+        return bool(last["type"] == "assistant_message" and last["id"] != before)
+
+    await wait_until(is_answered)
+
+
+async def test_who_waits_at_a_worker_that_ends_is_sent_to_another_one_and_gets_the_same_answer(
+    one: Api, other: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(talks, "CLOSING_S", 0.1)
+    body, key = said("words 50 0.02"), {"idempotency-key": "update-1"}
+    waiting = asyncio.create_task(one.ada.post(CHAT, json=body, headers=key))
+
+    async def is_begun() -> bool:
+        return len(await sessions_of(other.ada)) == 1
+
+    await wait_until(is_begun)
+    one.app.state.room.close_readers()
+    assert problem(await waiting) == "unavailable"
+    assert problem(await one.ada.post(CHAT, json=body)) == "unavailable"
+    again = await other.ada.post(CHAT, json=body, headers=key)
+    assert (again.json()["reply"], again.json()["run"]["state"]) == (words(50).strip(), "done")
 
 
 async def test_a_new_conversation_needs_no_id_and_what_cannot_be_taken_is_refused(one: Api) -> None:

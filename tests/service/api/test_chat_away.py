@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 import servers
+from clew.service import keys
 from clew.service.channels import talks
 from servers import MissingBinaryError, Server
 
@@ -37,6 +38,12 @@ def events_of(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [event for event in events if event.startswith(("store_", "routing_"))]
 
 
+async def say_by(api: Api, key: str) -> JSON:
+    """Say something by an API key, and return the answer."""
+    async with api.client(key) as machine:
+        return await say(machine, "words 1 0")
+
+
 async def wait_until_kept(api: Api, message: str = "words 1 0") -> JSON:
     """Say something until it is kept, and return that answer."""
     found: list[JSON] = []
@@ -51,7 +58,7 @@ async def wait_until_kept(api: Api, message: str = "words 1 0") -> JSON:
 
 @pytest.mark.timeout(120)
 async def test_without_redis_at_the_start_and_later_chat_goes_on_and_persistence_returns(
-    serve: Serve, server: Server, caplog: pytest.LogCaptureFixture
+    serve: Serve, server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO, "clew")
     url = with_options(server.url, timeout=1)
@@ -67,6 +74,10 @@ async def test_without_redis_at_the_start_and_later_chat_goes_on_and_persistence
     server.restart()
     kept = await wait_until_kept(api)
     assert (kept["created"], kept["session_id"]) == (True, (await sessions_of(api.ada))[0])
+    # An API key speaks for a user; one that held goes on while the store cannot be asked about it.
+    monkeypatch.setattr(keys, "FRESH_S", 0.0)
+    _, key = await keys.create_key(api.app.state.room.store, "bot", "ada")
+    assert (await say_by(api, key))["session_id"] == kept["session_id"]
     assert sorted(events_of(caplog)) == ["routing_initialized", "store_away", "store_back"]
     caplog.clear()
 
@@ -75,12 +86,13 @@ async def test_without_redis_at_the_start_and_later_chat_goes_on_and_persistence
     began = time.monotonic()
     # With and without a key, as an answer and as events: nobody waits for what is known to be away.
     away += [await say(api.ada, "words 2 0", idempotency_key="update-1") for _ in range(2)]
+    away.append(await say_by(api, key))
     stream = await api.ada.post(CHAT, json=said("words 2 0", stream=True))
     events = [event async for event in read_events(stream)]
     assert time.monotonic() - began < 1
     assert [event["event"] for event in (events[0], events[-1])] == ["chat", "reply"]
     away.append(events[-1]["data"])
-    assert [(each["persisted"], each["session_id"], each["run"]) for each in away] == [(False, None, None)] * 4
+    assert [(each["persisted"], each["session_id"], each["run"]) for each in away] == [(False, None, None)] * 5
     assert away[1] == away[2]
     busy = asyncio.create_task(say(api.ada, "words 50 0.02"))
     await asyncio.sleep(0.3)
@@ -90,7 +102,7 @@ async def test_without_redis_at_the_start_and_later_chat_goes_on_and_persistence
     back = await wait_until_kept(api)
     assert (back["session_id"], back["created"]) == (kept["session_id"], False)
     # What was not kept is not made up later; and each turn was told in one line.
-    assert len(await items_of(api.ada, back["session_id"])) == 4
+    assert len(await items_of(api.ada, back["session_id"])) == 6
     assert events_of(caplog) == ["routing_away", "routing_back"]
 
 
