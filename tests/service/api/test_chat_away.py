@@ -18,7 +18,7 @@ from ...support import do_without, wait_until, with_options
 from ..running import read_events
 from ..scripted import words
 from .conftest import JSON, THREADS, Api, Serve, problem
-from .test_chat import CHAT, CONVERSATION, begin, items_of, said, say, sessions_of
+from .test_chat import CHAT, CONVERSATION, items_of, said, say, sessions_of
 
 
 @pytest.fixture
@@ -114,15 +114,19 @@ async def test_an_answer_whose_store_dies_in_its_middle_is_finished_and_says_tha
     api = await serve(with_options(server.url, timeout=1))
     kept = await say(api.ada, "words 1 0")
     waiting = asyncio.create_task(say(api.ada, "words 40 0.02"))
-    opened = await begin(api.eve, "words 40 0.02")
-    await asyncio.sleep(0.3)
+    streaming = asyncio.create_task(api.eve.post(CHAT, json=said("words 40 0.02", stream=True)))
+    await asyncio.sleep(0.4)
     server.kill()
     answer = await waiting
     assert (answer["reply"], answer["persisted"], answer["error"]) == (words(40).strip(), False, None)
     assert answer["run"]["state"] == "unknown"
     # The session is there, and is said to be.
     assert answer["session_id"] == kept["session_id"]
-    assert opened["persisted"]
+    # Its stream was cut off, and yet ends with all that was said, and the truth.
+    events = [event async for event in read_events(await streaming)]
+    assert events[0]["data"]["persisted"]
+    whole = events[-1]["data"]
+    assert (events[-1]["event"], whole["reply"], whole["persisted"]) == ("reply", words(40).strip(), False)
     server.restart()
     back = await wait_until_kept(api)
     assert back["session_id"] == kept["session_id"]
