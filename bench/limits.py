@@ -45,6 +45,13 @@ LIMITS: Final = {
     "get-or-create/round-trips": Limit(1, "trips"),
     "get-or-create/time": Limit(1.3),
     "first-messages-race": Limit(1, "sessions"),
+    "session-save-load": Limit(1.4),
+    "session-save-load/round-trips": Limit(1, "trips"),
+    "session-save-load/p99": Limit(50, "ms"),
+    "history-append": Limit(1.3),
+    "mcp-tool-call": Limit(1.5),
+    "event-store-append": Limit(3, "x throughput", at_least=True),
+    "event-store-append/lost": Limit(0, "events"),
 }
 
 
