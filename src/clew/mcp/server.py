@@ -30,6 +30,8 @@ from .watching import Watching
 logger = logging.getLogger("clew.mcp")
 
 Context = ServerRequestContext[Any, Any]
+Handler = Callable[[Context, Any], Awaitable[Any]]
+"""As the SDK takes it, for any request."""
 ALL_TOOLS: Final = (*values.TOOLS, *conversations.TOOLS, *searching.TOOLS, *workflows.TOOLS)
 INSTRUCTIONS: Final = (
     "clew keeps conversations and values between sessions. Nothing is kept by itself: name what is to stay. resume_conversation "
@@ -44,7 +46,8 @@ def make_server(
     *,
     shelves: Shelves | None = None,
     watching: Watching | None = None,
-    lasting: bool = True,
+    subscribe: Handler | None = None,
+    unsubscribe: Handler | None = None,
     in_full: bool = False,
     zone: tzinfo | None = None,
 ) -> Server[Watching]:
@@ -55,7 +58,7 @@ def make_server(
         owner_of: whose call it is, from the SDK's context. Everything the call reaches is theirs.
         shelves: where values stand; under keys of each owner's own for None.
         watching: what tells clients of news; one of the server's own for None. It is closed with the server.
-        lasting: connections of the protocol until 2025-11-25 last, and can be told of news; False for HTTP without sessions.
+        subscribe, unsubscribe: how clients of the protocol until 2025-11-25 do it; by their connection, which has to last, for None.
         in_full: tell callers what is known of a store that is away, as its address: for a server of its caller's own.
         zone: where the day of `resume_yesterday` begins; this machine's own for None.
     """
@@ -83,8 +86,8 @@ def make_server(
         on_list_resources=made.list_resources,
         on_list_resource_templates=made.list_templates,
         on_read_resource=made.read_resource,
-        on_subscribe_resource=made.guard(watching.subscribe) if lasting else None,
-        on_unsubscribe_resource=watching.unsubscribe if lasting else None,
+        on_subscribe_resource=made.guard(subscribe or watching.subscribe),
+        on_unsubscribe_resource=made.guard(unsubscribe or watching.unsubscribe),
         on_subscriptions_listen=made.guard(watching.listen),
         on_list_prompts=made.list_prompts,
         on_get_prompt=made.get_prompt,
@@ -158,7 +161,7 @@ class _Server:
         with self._telling():
             return await prompts.get_prompt(await self._desk(context), params.name, params.arguments or {}, self._zone)
 
-    def guard(self, handler: Callable[[Context, Any], Awaitable[Any]]) -> Callable[[Context, Any], Awaitable[Any]]:
+    def guard(self, handler: Handler) -> Handler:
         """Return the handler, its errors told as those of the others."""
 
         async def guarded(context: Context, params: Any) -> Any:  # whatever the SDK passes to this handler

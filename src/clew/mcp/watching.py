@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
 from mcp import types
@@ -25,6 +25,7 @@ logger = logging.getLogger("clew.mcp")
 
 Context = ServerRequestContext[Any, Any]
 OpenStore = Callable[[], Awaitable[Store]]
+Tell = Callable[[], Awaitable[None]]
 AGAIN_S: Final = 1.0
 """How long to wait before the store, which is away, is asked again."""
 MOST: Final = 1_000
@@ -37,50 +38,46 @@ class Watching:
     def __init__(self, open_store: OpenStore, owner_of: Callable[[Context], str]) -> None:
         self._open_store = open_store
         self._owner_of = owner_of
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._listening: dict[ListenHandler, int] = {}
+        self._running: set[asyncio.Task[None]] = set()
+        self._subscribed: dict[tuple[str, str, str], asyncio.Task[None]] = {}
+        self._streams: set[ListenHandler] = set()
 
     # -- until 2025-11-25, where a connection lasts ---------------------------------------------------------------------
 
     async def subscribe(self, context: Context, params: types.SubscribeRequestParams) -> types.EmptyResult:
         """Tell this connection of news in a conversation, until it says otherwise or ends."""
-        uri = str(params.uri)
-        if uri not in self._tasks:
-            self._make_room(1)
-            ref = Ref(self._owner_of(context), views.thread_of(uri))
-            after = await self._position(ref)
+        uri, key = str(params.uri), self._key_of(context, params)
+        ref, after = await self.find(self._owner_of(context), uri)
 
-            async def tell() -> None:
-                await context.session.send_resource_updated(uri)
+        async def tell() -> None:
+            await context.session.send_resource_updated(uri)
 
-            self._tasks[uri] = asyncio.create_task(self._follow(ref, after, tell))
+        if key not in self._subscribed or self._subscribed[key].done():
+            self._subscribed[key] = self.start(ref, after, tell)
         return types.EmptyResult()
 
     async def unsubscribe(self, context: Context, params: types.UnsubscribeRequestParams) -> types.EmptyResult:
         """Tell it no more."""
-        task = self._tasks.pop(str(params.uri), None)
+        task = self._subscribed.pop(self._key_of(context, params), None)
         if task is not None:
-            await _end([task])
+            await end([task])
         return types.EmptyResult()
 
     # -- from 2026-07-28 on, where a request is the stream --------------------------------------------------------------
 
     async def listen(self, context: Context, params: types.SubscriptionsListenRequestParams) -> types.SubscriptionsListenResult:
         """Serve one stream: news of those conversations that this owner has; the others are not acknowledged."""
-        asked = dict.fromkeys(params.notifications.resource_subscriptions or ())
-        self._make_room(len(asked))
         found: list[tuple[str, Ref, int]] = []
-        for uri in asked:
+        for uri in dict.fromkeys(params.notifications.resource_subscriptions or ()):
             try:
-                ref = Ref(self._owner_of(context), views.thread_of(uri))
-                found.append((uri, ref, await self._position(ref)))
+                found.append((uri, *await self.find(self._owner_of(context), uri)))
             except NotFoundError:
                 continue
         honored = types.SubscriptionFilter(resource_subscriptions=[uri for uri, _, _ in found] or None)
         # A bus of its own for each stream: an event of one owner has no way to another's.
         bus = InMemorySubscriptionBus()
-        handler = ListenHandler(bus)
-        self._listening[handler] = len(found)
+        stream = ListenHandler(bus)
+        self._streams.add(stream)
         tasks: list[asyncio.Task[None]] = []
         try:
             for uri, ref, after in found:
@@ -88,36 +85,52 @@ class Watching:
                 async def tell(uri: str = uri) -> None:
                     await bus.publish(ResourceUpdated(uri))
 
-                tasks.append(asyncio.create_task(self._follow(ref, after, tell)))
-            return await handler(context, types.SubscriptionsListenRequestParams(notifications=honored))
+                tasks.append(self.start(ref, after, tell))
+            return await stream(context, types.SubscriptionsListenRequestParams(notifications=honored))
         finally:
-            del self._listening[handler]
-            await _end(tasks)
+            self._streams.discard(stream)
+            await end(tasks)
 
     def close_streams(self) -> None:
         """End every stream in order: their clients listen again elsewhere."""
-        for handler in list(self._listening):
-            handler.close()
+        for stream in list(self._streams):
+            stream.close()
 
     async def aclose(self) -> None:
         """End everything."""
         self.close_streams()
-        tasks = [*self._tasks.values()]
-        self._tasks.clear()
-        await _end(tasks)
+        self._subscribed.clear()
+        await end(list(self._running))
+
+    def _key_of(
+        self, context: Context, params: types.SubscribeRequestParams | types.UnsubscribeRequestParams
+    ) -> tuple[str, str, str]:
+        session = "" if context.request is None else context.request.headers.get("mcp-session-id", "")
+        return self._owner_of(context), session, str(params.uri)
 
     # -- how a conversation is watched ----------------------------------------------------------------------------------
 
-    def _make_room(self, more: int) -> None:
-        if len(self._tasks) + sum(self._listening.values()) + more > MOST:
+    async def find(self, owner: str, uri: str) -> tuple[Ref, int]:
+        """Return the conversation that an address names, and the position of its newest message.
+
+        Raises:
+            NotFoundError: the owner has no such conversation.
+            UnavailableError: the store is away.
+        """
+        ref = Ref(owner, views.thread_of(uri))
+        newest = await (await self._open_store()).items.tail(ref, 1)
+        return ref, newest[-1].position if newest else 0
+
+    def start(self, ref: Ref, after: int, tell: Tell) -> asyncio.Task[None]:
+        """Watch a conversation from a position on, in a task that ends with the conversation; MCPError where that is too much."""
+        if len(self._running) >= MOST:
             raise MCPError(types.INTERNAL_ERROR, f"This server watches as much as it can ({MOST:,} conversations): ask later.")
+        task = asyncio.create_task(self._follow(ref, after, tell))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+        return task
 
-    async def _position(self, ref: Ref) -> int:
-        store = await self._open_store()
-        newest = await store.items.tail(ref, 1)
-        return newest[-1].position if newest else 0
-
-    async def _follow(self, ref: Ref, after: int, tell: Callable[[], Awaitable[None]]) -> None:
+    async def _follow(self, ref: Ref, after: int, tell: Tell) -> None:
         while True:
             try:
                 store = await self._open_store()
@@ -139,7 +152,9 @@ class Watching:
                 return
 
 
-async def _end(tasks: list[asyncio.Task[None]]) -> None:
-    for task in tasks:
+async def end(tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks, and return when they have ended."""
+    found = list(tasks)
+    for task in found:
         task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await asyncio.gather(*found, return_exceptions=True)

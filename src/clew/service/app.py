@@ -78,7 +78,7 @@ def make_app(
         app.state.limits = Limits(chosen.access)
         await room.open()
         app.state.room = room
-        app.state.mcp = mcp = Mcp(room, chosen)
+        app.state.mcp = mcp = Mcp(room, chosen, beat=beat)
         try:
             with _hearing_the_end(room.close_readers, mcp.close_streams):
                 async with mcp.run():
@@ -98,7 +98,7 @@ def make_app(
             Route("/openapi.json", openapi.serve(OPERATIONS)),
             Route("/api/v1/attachments/{id}", endpoints.upload, methods=["PUT"]),
             Route("/api/v1/attachments/{id}", endpoints.download),
-            Route(MCP, Endpoint(), methods=["POST"]),
+            Route(MCP, Endpoint(), methods=["GET", "POST", "DELETE"]),
             Route("/healthz", endpoints.healthz),
             Route("/readyz", endpoints.readyz),
             Route("/problems/{name}", problems.explain),

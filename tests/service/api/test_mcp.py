@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import AsyncIterator, Callable
 
 import httpx2
 import pytest
-from mcp import Client, MCPError
+from mcp import Client, MCPDeprecationWarning, MCPError, types
 from mcp.client.streamable_http import streamable_http_client
 
 import servers
@@ -97,6 +98,77 @@ async def test_a_client_goes_on_with_a_service_that_was_started_again(
             await call(client, "append_to_conversation", conversation=id, messages=said("user", str(number)))
         found = await call(client, "read_conversation", conversation=id)
         assert [message["text"] for message in found["messages"]] == list("012345")
+
+
+async def test_an_older_client_is_told_of_news_by_any_worker(serve: Serve, url_of: Callable[..., str]) -> None:
+    url = url_of("redis-8.2")
+    first, second = await serve(url), await serve(url)
+    news: list[str] = []
+
+    async def hear(message: object) -> None:
+        if isinstance(message, types.ResourceUpdatedNotification):
+            news.append(str(message.params.uri))
+
+    async with (
+        first.client(sign("ada")) as http,
+        Client(streamable_http_client(f"{first.base}/mcp", http_client=http), mode="legacy", message_handler=hear) as client,
+        as_user(second, "ada") as other,
+    ):
+        assert client.server_capabilities.resources is not None
+        assert client.server_capabilities.resources.subscribe
+        made = [(await call(client, "create_conversation", id=id))["conversation"] for id in ("one", "two")]
+        for each in made:
+            with pytest.warns(MCPDeprecationWarning):
+                await client.subscribe_resource(each["uri"])
+        with pytest.raises(MCPError, match="no thread"), pytest.warns(MCPDeprecationWarning):
+            await client.subscribe_resource("clew://threads/none")
+        await call(other, "append_to_conversation", conversation="one", messages=said("user", "news"))
+        await wait_until(lambda: news == [made[0]["uri"]])
+        with pytest.warns(MCPDeprecationWarning):
+            await client.unsubscribe_resource(made[0]["uri"])
+
+        async def only_the_second_is_heard() -> bool:
+            news.clear()
+            for each in made:
+                await call(other, "append_to_conversation", conversation=each["id"], messages=said("user", "more"))
+            await wait_until(lambda: made[1]["uri"] in news)
+            return made[0]["uri"] not in news
+
+        await wait_until(only_the_second_is_heard)
+
+
+async def test_a_stream_that_is_opened_again_elsewhere_knows_what_it_is_for(serve: Serve, url_of: Callable[..., str]) -> None:
+    url = url_of("redis-8.2")
+    first, second = await serve(url), await serve(url)
+    session = {"mcp-session-id": "s1", "accept": "application/json, text/event-stream"}
+    async with as_user(first, "ada") as client, as_user(first, "eve") as eve:
+        uri = (await call(client, "create_conversation", id="same"))["conversation"]["uri"]
+        await call(eve, "create_conversation", id="same")
+        for api in (first.ada, first.eve):
+            body = {"jsonrpc": "2.0", "id": 1, "method": "resources/subscribe", "params": {"uri": uri}}
+            reply = await api.post("/mcp", json=body, headers=session)
+            assert "result" in reply.json()
+        # Without a session there is nothing to subscribe in.
+        reply = await first.ada.post("/mcp", json=body, headers={"accept": session["accept"]})
+        assert "Mcp-Session-Id" in reply.json()["error"]["message"]
+        await call(client, "append_to_conversation", conversation="same", messages=said("user", "news"))
+        async with second.ada.stream("GET", "/mcp", headers=session) as stream, asyncio.timeout(20):
+            lines = stream.aiter_lines()
+            assert [line async for line in _first(lines)] == [uri]
+        # Whoever knows another's session hears nothing of it.
+        async with second.eve.stream("GET", "/mcp", headers=session) as stream, asyncio.timeout(20):
+            lines = stream.aiter_lines()
+            await call(eve, "append_to_conversation", conversation="same", messages=said("user", "his own"))
+            assert [line async for line in _first(lines)] == [uri]
+        assert (await first.ada.delete("/mcp", headers=session)).status_code == 204
+        assert (await first.ada.get("/mcp")).status_code == 405
+
+
+async def _first(lines: AsyncIterator[str]) -> AsyncIterator[str]:
+    async for line in lines:
+        if line.startswith("data: "):
+            yield json.loads(line.removeprefix("data: "))["params"]["uri"]
+            return
 
 
 @pytest.mark.timeout(120)
