@@ -58,7 +58,7 @@ def make_server(
         owner_of: whose call it is, from the SDK's context. Everything the call reaches is theirs.
         shelves: where values stand; under keys of each owner's own for None.
         watching: what tells clients of news; one of the server's own for None. It is closed with the server.
-        subscribe, unsubscribe: how clients of the protocol until 2025-11-25 do it; by their connection, which has to last, for None.
+        subscribe, unsubscribe: how clients of the protocol until 2025-11-25 do it; by their connection, if it lasts, for None.
         in_full: tell callers what is known of a store that is away, as its address: for a server of its caller's own.
         zone: where the day of `resume_yesterday` begins; this machine's own for None.
     """
