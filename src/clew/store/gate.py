@@ -11,7 +11,7 @@ import random
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from ..errors import ClewError, UnavailableError
+from ..errors import ClewError, ClosedError, UnavailableError
 
 FIRST_S: Final = 0.1
 MOST_S: Final = 2.0
@@ -84,6 +84,9 @@ class Gate:
             pause = min(pause * 2, MOST_S)
             try:
                 await self._probe()
+            except ClosedError:
+                # It was closed for good.
+                return
             except ClewError as error:
                 # Whatever it is, whoever calls is told of it.
                 self._away = str(error)

@@ -59,7 +59,7 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
 
 
 async def test_a_stream_goes_on_after_any_of_its_events(store: clew.Store) -> None:
-    events = ClewEventStore(store)
+    events = ClewEventStore(store).scoped()
     priming = await events.store_event("7", None)
     ids = [await events.store_event("7" if number % 2 else "_GET_stream", notice(number)) for number in range(10)]
     assert await replay(events, priming) == ("7", [1, 3, 5, 7, 9])
@@ -93,7 +93,7 @@ async def test_two_writers_of_one_stream_lose_nothing(store: clew.Store) -> None
 
 
 async def test_the_oldest_events_go_and_a_cursor_that_went_with_them_is_not_known(store: clew.Store) -> None:
-    events = ClewEventStore(store, keep=20)
+    events = ClewEventStore(store, keep=20).scoped()
     ids = [await events.store_event("7", notice(number)) for number in range(100)]
     assert await replay(events, ids[0]) == (None, [])
     assert await replay(events, ids[85]) == ("7", list(range(86, 100)))
@@ -106,7 +106,7 @@ async def test_an_event_that_was_not_kept_has_no_id_and_is_never_skipped(tmp_pat
         do_without(error)
     with servers.Server(binary, durable=True) as server:
         async with clew.connect(with_options(server.url, timeout=0.5)) as store:
-            events = ClewEventStore(store)
+            events = ClewEventStore(store).scoped()
             before = await events.store_event("7", notice(1))
             server.kill()
             assert await events.store_event("7", notice(2)) == ""

@@ -11,6 +11,6 @@ except ImportError as error:
 
 from .bus import ClewSubscriptionBus
 from .events import ClewEventStore
-from .manager import ScopedSessionManager
+from .manager import ScopedSessionManager, streamable_http_app
 
-__all__ = ["ClewEventStore", "ClewSubscriptionBus", "ScopedSessionManager"]
+__all__ = ["ClewEventStore", "ClewSubscriptionBus", "ScopedSessionManager", "streamable_http_app"]

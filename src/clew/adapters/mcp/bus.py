@@ -1,17 +1,19 @@
 """ClewSubscriptionBus: what one worker of an MCP server publishes, the subscribers of all hear; for the protocol from 2026-07-28.
 
 Nothing is replayed, as the protocol has it: a client that listens anew reads anew. While the store is away `publish` raises, and
-nothing is heard; it goes on after the last event heard when the store is back.
+nothing is heard; it goes on after the last event heard when the store is back, or at the first where the store came back empty.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import random
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing, suppress
 from types import TracebackType
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 from mcp.server.subscriptions import (
@@ -24,7 +26,7 @@ from mcp.server.subscriptions import (
 
 from ... import Store
 from ...codec import pack_id
-from ...errors import ClewError, UnavailableError
+from ...errors import ClewError, ClosedError, InvalidError, UnavailableError
 from ...ids import new_id
 from ...records import FORMAT, Append, Change, Entry, Partition, Trim
 from .events import OWNER
@@ -35,6 +37,8 @@ LOG: Final = "published"
 CODEC: Final = "mcp.published/1"
 KEEP: Final = 1_000
 AGAIN_S: Final = 0.5
+LOOK_S: Final = 5.0
+"""How often it looks whether the store still has what it heard last: a store that lost all numbers from 1 again."""
 _KINDS: Final[dict[str, Callable[[], ServerEvent]]] = {
     "tools": ToolsListChanged,
     "prompts": PromptsListChanged,
@@ -57,6 +61,7 @@ class ClewSubscriptionBus:
         self._listeners: dict[object, Listener] = {}
         self._task: asyncio.Task[None] | None = None
         self._after = 0
+        self._heard: str | None = None
 
     async def publish(self, event: ServerEvent) -> None:
         """Tell every worker's listeners, this one's too.
@@ -82,7 +87,8 @@ class ClewSubscriptionBus:
 
     async def __aenter__(self) -> ClewSubscriptionBus:
         page = await self._backend.read(self._partition, LOG, limit=1, newest_first=True)
-        self._after = page.entries[0].position if page.entries else 0
+        for entry in page.entries:
+            self._after, self._heard = entry.position, entry.id
         self._task = asyncio.create_task(self._follow())
         return self
 
@@ -94,16 +100,38 @@ class ClewSubscriptionBus:
     async def _follow(self) -> None:
         while True:
             try:
-                async for entry in self._backend.follow(self._partition, LOG, after=self._after):
-                    self._after = entry.position
-                    self._tell(_read(entry.data))
+                await self._look()
+                # The waist promises an iterator; those of the backends are generators, which hold a place until they are closed.
+                entries = cast(AsyncGenerator[Entry], self._backend.follow(self._partition, LOG, after=self._after))
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_S * random.uniform(0.67, 1.0)), aclosing(entries):
+                        async for entry in entries:
+                            self._after, self._heard = entry.position, entry.id
+                            self._tell(entry)
+                            # A burst must not fill the buffers of streams that are not given a turn.
+                            await asyncio.sleep(0)
             except UnavailableError:
                 await asyncio.sleep(AGAIN_S)
+            except ClosedError:
+                return
             except ClewError as error:
                 logger.warning("the bus hears nothing of other workers for a moment: %s", error)
                 await asyncio.sleep(AGAIN_S)
 
-    def _tell(self, event: ServerEvent) -> None:
+    async def _look(self) -> None:
+        """Begin at the first event where the log is another one than that which was heard."""
+        if self._after:
+            page = await self._backend.read(self._partition, LOG, after=self._after, limit=1, inclusive=True)
+            found = page.entries[0] if page.entries else None
+            # One that was trimmed away leaves a later one in its place.
+            if found is None or (found.position == self._after and found.id != self._heard):
+                self._after, self._heard = 0, None
+
+    def _tell(self, entry: Entry) -> None:
+        event = _read(entry.data)
+        if event is None:
+            logger.warning("the bus heard of something that this version does not know, and left it out")
+            return
         for listener in list(self._listeners.values()):
             try:
                 listener(event)
@@ -115,10 +143,18 @@ class ClewSubscriptionBus:
 def _write(event: ServerEvent) -> bytes:
     if isinstance(event, ResourceUpdated):
         return msgspec.json.encode(("updated", event.uri))
-    kind = next(name for name, of in _KINDS.items() if type(event) is of)
+    kind = next((name for name, of in _KINDS.items() if type(event) is of), None)
+    if kind is None:
+        raise InvalidError(f"the bus does not know events of the type {type(event).__name__}: upgrade clew")
     return msgspec.json.encode((kind, None))
 
 
-def _read(data: bytes) -> ServerEvent:
-    kind, uri = msgspec.json.decode(data, type=tuple[str, str | None])
-    return _KINDS[kind]() if uri is None else ResourceUpdated(uri)
+def _read(data: bytes) -> ServerEvent | None:
+    """Return the event, None for one that a newer version wrote."""
+    try:
+        kind, uri = msgspec.json.decode(data, type=tuple[str, str | None])
+    except msgspec.DecodeError:
+        return None
+    if uri is not None:
+        return ResourceUpdated(uri) if kind == "updated" else None
+    return _KINDS[kind]() if kind in _KINDS else None

@@ -1,12 +1,14 @@
-"""ScopedSessionManager: the SDK's session manager, with events that no other session's client reaches."""
+"""How the SDK's servers are served with events that no other session's client reaches: by its own manager of sessions, scoped."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from mcp.server.lowlevel import Server
+from mcp.server.mcpserver import MCPServer
 from mcp.server.streamable_http import EventStore
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from starlette.applications import Starlette
 
 from .events import ClewEventStore
 
@@ -19,7 +21,7 @@ class ScopedSessionManager(StreamableHTTPSessionManager):
     """
 
     def __init__(self, app: Server[Any], event_store: ClewEventStore, **options: Any) -> None:  # options: the SDK's own
-        """Take the SDK's arguments; of `event_store` only the kind is used, and nothing is written under its own scope."""
+        """Take the SDK's arguments; `event_store` is the one that the sessions share."""
         self._events = event_store
         super().__init__(app, event_store=event_store, **options)
 
@@ -32,3 +34,18 @@ class ScopedSessionManager(StreamableHTTPSessionManager):
     def event_store(self, given: EventStore | None) -> None:
         if given is not self._events:
             raise ValueError("the event store is given when the manager is made")
+
+
+def streamable_http_app(server: MCPServer[Any] | Server[Any], event_store: ClewEventStore, **options: Any) -> Starlette:
+    """Return what the server's own `streamable_http_app` returns, with events that each session has to itself.
+
+    Args:
+        options: the SDK's own, as `streamable_http_path` or `retry_interval`.
+    """
+    app = server.streamable_http_app(event_store=event_store, **options)
+    manager = server.session_manager
+    # The SDK makes its manager by itself, and asks it for the store at each session.
+    manager.__class__ = ScopedSessionManager
+    assert isinstance(manager, ScopedSessionManager), "it has the same attributes"
+    manager._events = event_store
+    return app
