@@ -102,10 +102,11 @@ def split(found: dict[str, JSON], field: str, raw: bytes, what: str) -> Document
     if seal is not None:
         for name in OF_SEAL:
             found.pop(name, None)
-    if DATETIMES.encode() in raw:
-        found = thaw(found)
-        entries = [thaw(entry) for entry in entries]
-    return Document(found, entries, seal)
+    for entry in entries:
+        # In place; most have none, so it is not called for each.
+        if isinstance(entry, dict) and DATETIMES in entry:
+            thaw(entry)
+    return Document(thaw(found), entries, seal)
 
 
 def check_entry(entry: JSON) -> JSON:

@@ -40,17 +40,23 @@ def encode_entries(entries: list[JSON], what: str) -> bytes:
         msgspec.convert(entries, _PLAIN)
         data = msgspec.json.encode(entries)
     except (msgspec.ValidationError, UnicodeEncodeError):
-        try:
-            data = encode_exact(entries, what)
-        except InvalidError:
-            frozen = [_freeze_entry(entry) for entry in entries]
-            if frozen == entries:
-                raise
-            return encode_exact(frozen, what)
-    if DATETIMES.encode() in data:
-        for entry in entries:
+        return _encode_closely(entries, what)
+    for entry in entries:
+        if DATETIMES in entry:
             _refuse_note(entry)
     return data
+
+
+def _encode_closely(entries: list[JSON], what: str) -> bytes:
+    for entry in entries:
+        _refuse_note(entry)
+    try:
+        return encode_exact(entries, what)
+    except InvalidError:
+        frozen = [freeze(entry) if isinstance(entry, dict) else entry for entry in entries]
+        if frozen == entries:
+            raise
+        return encode_exact(frozen, what)
 
 
 def encode_object(value: dict[str, JSON], what: str) -> bytes:
@@ -90,11 +96,6 @@ def read_datetime(text: JSON) -> JSON:
         except ValueError:
             return text
     return text
-
-
-def _freeze_entry(entry: JSON) -> JSON:
-    _refuse_note(entry)
-    return freeze(entry) if isinstance(entry, dict) else entry
 
 
 def _refuse_note(entry: JSON) -> None:

@@ -11,7 +11,7 @@ from ...errors import InvalidError, UnavailableError
 from ...limits import MAX_TTL_MS
 from ...model import JSON
 from ...store import Values
-from .document import SEAL_BYTES, Document, compose, decode, seal_of, split, ttl_ms_in
+from .document import SEAL_BYTES, Document, compose, decode, split, ttl_ms_in
 from .exact import thaw
 from .fields import HISTORY, check_head, head_of, others_of, session_of
 from .journal import MOST_TRIES, busy, let_others_go, replace_as_read, replace_sealed, ttl_in
@@ -143,9 +143,11 @@ class Saver:
             session._origin = Origin(raw, stale=True)
 
     def _settle(self, session: UniversalSession, raw: bytes) -> None:
-        session._origin = replace(
-            session._origin or Origin(None), raw=raw, seal=seal_of(raw), appended=None, stale=False, attempt=None
-        )
+        was = session._origin
+        if was is None:
+            session._origin = Origin(raw, raw[-SEAL_BYTES:])
+        else:
+            session._origin = Origin(raw, raw[-SEAL_BYTES:], others=was.others, version=was.version)
 
     def _version_of(self, origin: Origin | None) -> str:
         return self._schema.version if origin is None or origin.version is None else origin.version
