@@ -6,11 +6,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+import clew
 import servers
 from clew.assistant.local_model import find_weights, is_installed
 from clew.ids import new_id
@@ -76,15 +77,20 @@ def pool(_nothing_left_behind: None) -> Iterator[Pool]:
 
 
 @pytest.fixture
-def url_of(pool: Pool) -> Iterator[Callable[..., str]]:
-    """`url_of(kind, **options)`: the URL of a shared server with a namespace of this test's own.
+def url_of(pool: Pool, request: pytest.FixtureRequest) -> Iterator[Callable[..., str]]:
+    """`url_of(kind, **options)`: the URL of a store of this test's own.
 
+    It is `memory`, `sqlite` (the test's file), or a kind of shared server, and there a namespace that nobody else has.
     After the test every partition it made there is dropped through clew; a key that stays, and does not expire, fails it.
     `sweep=False` leaves that check out, for a test that breaks the layout on purpose.
     """
     used: list[tuple[servers.Running, str, str, bool]] = []
 
     def make(kind: str, *, sweep: bool = True, **options: str | float) -> str:
+        if kind == "memory":
+            return with_options("memory://", **options)
+        if kind == "sqlite":
+            return with_options(f"sqlite:///{request.getfixturevalue('tmp_path')}/clew.db", **options)
         running = pool.get(kind)
         namespace = f"t{new_id()[-12:]}"
         url = with_options(running.url, namespace=namespace)
@@ -94,6 +100,13 @@ def url_of(pool: Pool) -> Iterator[Callable[..., str]]:
     yield make
     leaked = [key for running, url, namespace, check in used for key in sweep(running, url, namespace) if check]
     assert leaked == [], "these keys stay after a drop, and do not expire"
+
+
+@pytest.fixture
+async def store(url: str) -> AsyncIterator[clew.Store]:
+    """An open, empty store at `url`, which each folder of tests chooses for itself."""
+    async with clew.connect(url) as opened:
+        yield opened
 
 
 @pytest.fixture(params=servers.KINDS)

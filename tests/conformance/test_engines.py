@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -21,12 +20,10 @@ from clew.conformance import (
 )
 
 
-@pytest.fixture(params=["file", "memory", *servers.KINDS])
-def url(request: pytest.FixtureRequest, tmp_path: Path, url_of: Callable[..., str]) -> str:
+@pytest.fixture(params=["sqlite", "memory", *servers.KINDS])
+def url(request: pytest.FixtureRequest, url_of: Callable[..., str]) -> str:
     """Where the store is: each engine in turn, and each kind of server."""
-    if request.param == "file":
-        return f"sqlite:///{tmp_path}/clew.db"
-    return "memory://" if request.param == "memory" else url_of(request.param)
+    return url_of(request.param)
 
 
 class TestBackend(BackendSuite):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -11,21 +10,9 @@ import clew
 
 
 @pytest.fixture(params=["memory", "sqlite", "valkey-9.1"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, url_of: Callable[..., str]) -> str:
     """Where the store is."""
-    if request.param == "memory":
-        return "memory://"
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/clew.db"
-    url_of: Callable[[str], str] = request.getfixturevalue("url_of")
     return url_of(request.param)
-
-
-@pytest.fixture
-async def store(url: str) -> AsyncIterator[clew.Store]:
-    """An open, empty store."""
-    async with clew.connect(url) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -21,13 +21,8 @@ def _bare_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis-6.2", "redis-8.2", "valkey-9.1", "cluster-1"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, url_of: Callable[..., str]) -> str:
     """Where the store is."""
-    if request.param == "memory":
-        return "memory://"
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/kv.db"
-    url_of: Callable[[str], str] = request.getfixturevalue("url_of")
     return url_of(request.param)
 
 

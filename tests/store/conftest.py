@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import cast
 
 import pytest
@@ -13,21 +12,9 @@ from clew.testing import FixedClock, Recorder, WholeBackend, memory_store
 
 
 @pytest.fixture(params=["memory", "sqlite", "valkey-9.1"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, url_of: Callable[..., str]) -> str:
     """Where the store is."""
-    if request.param == "memory":
-        return "memory://"
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/clew.db"
-    url_of: Callable[[str], str] = request.getfixturevalue("url_of")
     return url_of(request.param)
-
-
-@pytest.fixture
-async def store(url: str) -> AsyncIterator[clew.Store]:
-    """An open, empty store of each kind."""
-    async with clew.connect(url) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,13 +19,8 @@ EXAMPLES = 40
 
 
 @pytest.fixture(params=["memory", "sqlite", "redis-8.2", "valkey-9.1"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, url_of: Callable[..., str]) -> str:
     """Where the store is."""
-    if request.param == "memory":
-        return "memory://"
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/clew.db"
-    url_of: Callable[[str], str] = request.getfixturevalue("url_of")
     return url_of(request.param)
 
 

@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-import clew
-from clew import Store
 
-
-@pytest.fixture(params=["memory", "sqlite", "valkey"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(params=["memory", "sqlite", "valkey-9.1"])
+def url(request: pytest.FixtureRequest, url_of: Callable[..., str]) -> str:
     """A URL that is this test's own, on each engine in turn."""
-    if request.param == "memory":
-        return "memory://"
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/clew.db"
-    url_of: Callable[..., str] = request.getfixturevalue("url_of")
-    return url_of("valkey-9.1")
+    return url_of(request.param)
 
 
-@pytest.fixture(params=["sqlite", "valkey"])
-def lasting_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(params=["sqlite", "valkey-9.1"])
+def lasting_url(request: pytest.FixtureRequest, url_of: Callable[..., str]) -> str:
     """The same, on the engines that outlive a process."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/clew.db"
-    url_of: Callable[..., str] = request.getfixturevalue("url_of")
-    return url_of("valkey-9.1")
-
-
-@pytest.fixture
-async def store(url: str) -> AsyncIterator[Store]:
-    """An open store."""
-    async with clew.connect(url) as opened:
-        yield opened
+    return url_of(request.param)

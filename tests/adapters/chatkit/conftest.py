@@ -2,34 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
-import clew
 from clew import Store
 from clew.adapters.chatkit import ChatKitStore
 
 from .driver import Context, Server
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(params=["memory", "sqlite", "redis-8.2"])
+def url(request: pytest.FixtureRequest, url_of: Callable[..., str]) -> str:
     """A URL that is this test's own, on each engine in turn."""
-    if request.param == "memory":
-        return "memory://"
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/clew.db"
-    url_of: Callable[..., str] = request.getfixturevalue("url_of")
-    return url_of("redis-8.2")
-
-
-@pytest.fixture
-async def store(url: str) -> AsyncIterator[Store]:
-    """An open store."""
-    async with clew.connect(url) as opened:
-        yield opened
+    return url_of(request.param)
 
 
 @pytest.fixture

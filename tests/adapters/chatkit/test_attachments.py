@@ -26,11 +26,10 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20
 Announce = Callable[..., Any]
 
 
-@pytest.fixture(params=["sqlite", "redis"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+@pytest.fixture(params=["sqlite", "redis-8.2"])
+def url(request: pytest.FixtureRequest, url_of: Callable[..., str]) -> str:
     """The URL of an empty store, of each engine that lasts."""
-    url_of: Callable[..., str] = request.getfixturevalue("url_of")
-    return f"sqlite:///{tmp_path}/clew.db" if request.param == "sqlite" else url_of("redis-8.2")
+    return url_of(request.param)
 
 
 @pytest.fixture(params=["folder", "s3"])

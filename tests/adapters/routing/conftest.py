@@ -73,11 +73,8 @@ def _nothing_goes_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
 
 
 @pytest.fixture(params=["sqlite", "redis-6.2", "redis-8.2", "valkey-9.1", "cluster-1"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, url_of: Callable[..., str]) -> str:
     """Where the store is; several instances may open it."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/routing.db"
-    url_of: Callable[[str], str] = request.getfixturevalue("url_of")
     return url_of(request.param)
 
 

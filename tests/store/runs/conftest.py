@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 
 import pytest
 
@@ -14,13 +13,8 @@ from .faulty import FaultyBackend
 
 
 @pytest.fixture(params=["memory", "sqlite", "valkey-9.1"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+def url(request: pytest.FixtureRequest, url_of: Callable[..., str]) -> str:
     """Where the store is."""
-    if request.param == "memory":
-        return "memory://"
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/clew.db"
-    url_of: Callable[[str], str] = request.getfixturevalue("url_of")
     return url_of(request.param)
 
 
