@@ -198,6 +198,10 @@ async def test_a_message_that_is_delivered_twice_is_answered_once(one: Api, othe
     assert events[-1]["data"]["reply"] == words(10).strip()
     assert await sessions_of(one.ada) == [session]
     assert len(await items_of(one.ada, session)) == 2
+    # The same key with another message is told, and nothing is answered.
+    reused = await one.ada.post(CHAT, json=said("words 3 0"), headers={"idempotency-key": "update-1"})
+    assert (problem(reused), reused.status_code) == ("key-reused", 422)
+    assert len(await items_of(one.ada, session)) == 2
     # Another key is another message, of the conversation that begins anew.
     fresh = await say(other.ada, "words 1 0", idempotency_key="update-2")
     assert fresh["session_id"] != session

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterator
 
+import httpx2
 import pytest
 
 import servers
@@ -42,6 +43,12 @@ async def say_by(api: Api, key: str) -> JSON:
     """Say something by an API key, and return the answer."""
     async with api.client(key) as machine:
         return await say(machine, "words 1 0")
+
+
+async def is_answering(client: httpx2.AsyncClient) -> bool:
+    """Tell whether an answer is being made in a caller's only session."""
+    sessions = await sessions_of(client)
+    return bool(sessions) and (await client.get(f"{THREADS}/{sessions[0]}/runs/active")).json()["run"] is not None
 
 
 async def wait_until_kept(api: Api, message: str = "words 1 0") -> JSON:
@@ -86,6 +93,8 @@ async def test_without_redis_at_the_start_and_later_chat_goes_on_and_persistence
     began = time.monotonic()
     # With and without a key, as an answer and as events: nobody waits for what is known to be away.
     away += [await say(api.ada, "words 2 0", idempotency_key="update-1") for _ in range(2)]
+    reused = await api.ada.post(CHAT, json=said("words 3 0"), headers={"idempotency-key": "update-1"})
+    assert (problem(reused), reused.status_code) == ("key-reused", 422)
     away.append(await say_by(api, key))
     stream = await api.ada.post(CHAT, json=said("words 2 0", stream=True))
     events = [event async for event in read_events(stream)]
@@ -113,12 +122,16 @@ async def test_an_answer_whose_store_dies_in_its_middle_is_finished_and_says_tha
     monkeypatch.setattr(talks, "END_S", 0.5)
     api = await serve(with_options(server.url, timeout=1))
     kept = await say(api.ada, "words 1 0")
-    waiting = asyncio.create_task(say(api.ada, "words 40 0.02"))
-    streaming = asyncio.create_task(api.eve.post(CHAT, json=said("words 40 0.02", stream=True)))
-    await asyncio.sleep(0.4)
+    waiting = asyncio.create_task(say(api.ada, "words 100 0.02"))
+    streaming = asyncio.create_task(api.eve.post(CHAT, json=said("words 100 0.02", stream=True)))
+
+    async def are_begun() -> bool:
+        return await is_answering(api.ada) and await is_answering(api.eve)
+
+    await wait_until(are_begun)
     server.kill()
     answer = await waiting
-    assert (answer["reply"], answer["persisted"], answer["error"]) == (words(40).strip(), False, None)
+    assert (answer["reply"], answer["persisted"], answer["error"]) == (words(100).strip(), False, None)
     assert answer["run"]["state"] == "unknown"
     # The session is there, and is said to be.
     assert answer["session_id"] == kept["session_id"]
@@ -126,7 +139,7 @@ async def test_an_answer_whose_store_dies_in_its_middle_is_finished_and_says_tha
     events = [event async for event in read_events(await streaming)]
     assert events[0]["data"]["persisted"]
     whole = events[-1]["data"]
-    assert (events[-1]["event"], whole["reply"], whole["persisted"]) == ("reply", words(40).strip(), False)
+    assert (events[-1]["event"], whole["reply"], whole["persisted"]) == ("reply", words(100).strip(), False)
     server.restart()
     back = await wait_until_kept(api)
     assert back["session_id"] == kept["session_id"]

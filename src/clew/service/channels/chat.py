@@ -133,6 +133,12 @@ class Chat:
                 # Deleted just now, by somebody else: the next look at it tells.
                 if attempt == ATTEMPTS - 1:
                     raise
+            except BusyError as busy:
+                made = place.unsettled.get(busy.run_id)
+                if made is None or attempt == ATTEMPTS - 1:
+                    raise
+                # Its answer was given already, and its end is being written since the store is back.
+                await asyncio.wait({made}, timeout=BEGIN_S)
             else:
                 await self._spare.forget(ask.route)
                 return talk
@@ -145,12 +151,13 @@ class Chat:
             try:
                 return await self._make(place, ask, ref, created, run_id, claim.message_id)
             except AlreadyExistsError:
-                if (await place.store.runs.get(ref, run_id)).is_open or await claim.is_stored(ref):
+                if await claim.is_stored(ref) or (await place.store.runs.get(ref, run_id)).is_open:
                     return replay
                 # The first delivery came to nothing before its message was stored.
             except BusyError as busy:
                 if busy.run_id != run_id:
                     raise
+                await claim.is_stored(ref)
                 return replay
         raise UnavailableError("this message was begun several times, and could not be stored: send it anew")
 

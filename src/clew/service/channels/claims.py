@@ -6,7 +6,8 @@ from hashlib import blake2b
 from typing import Final
 
 from ... import Ref
-from ...errors import ConflictError, NotFoundError
+from ...errors import ConflictError, NotFoundError, ReusedTokenError
+from ...texts import item_text
 from .sessions import ChatSessions
 from .talks import Place
 from .views import Ask
@@ -53,9 +54,17 @@ class Claim:
         return ref
 
     async def is_stored(self, ref: Ref) -> bool:
-        """Tell whether the person's message is in a session."""
+        """Tell whether the person's message is in a session; ReusedTokenError where another one came with this key."""
         try:
-            await self._place.store.items.get(ref, self.message_id)
+            found = await self._place.store.items.get(ref, self.message_id)
         except NotFoundError:
             return False
+        if found.unreadable is None:
+            check_same(item_text(found), self._ask.message)
         return True
+
+
+def check_same(said: str, message: str) -> None:
+    """Raise ReusedTokenError where a message that comes with a known key is not the one that came with it first."""
+    if said != message:
+        raise ReusedTokenError("this key was another message's: give each one a key of its own")

@@ -20,6 +20,7 @@ from ...adapters.chatkit import Answer, DurableServer
 from ...adapters.chatkit.attachments import ClewAttachmentStore
 from ...errors import NotFoundError
 from ...files import connect_files
+from .claims import check_same
 from .listening import Listener
 from .sessions import ChannelKit, Context, context_of, message_body
 from .talks import Making, Place, Talk, Told, finish
@@ -43,12 +44,15 @@ class Spare:
         self._opening = asyncio.Lock()
         self._turn = asyncio.Lock()
         self._threads: OrderedDict[str, Ref] = OrderedDict()
-        self._told: OrderedDict[tuple[str, str], Making] = OrderedDict()
+        self._told: OrderedDict[tuple[str, str], tuple[str, Making]] = OrderedDict()
 
     def told(self, ask: Ask) -> Told | None:
-        """Return the answer to a request that was sent before, None where there is none."""
+        """Return the answer to a request that was sent before, None where there is none; ReusedTokenError for another message."""
         found = self._told.get((ask.route, ask.once)) if ask.once is not None else None
-        return None if found is None else Told(found)
+        if found is None:
+            return None
+        check_same(found[0], ask.message)
+        return Told(found[1])
 
     async def begin(self, ask: Ask) -> Talk:
         """Begin an answer. BusyError where one is being made in this conversation."""
@@ -71,7 +75,7 @@ class Spare:
         opening = ChatView("", ask.conversation_id, None, ref is None, False, None)
         making = Making(place, made, context, opening, listener, answer)
         if ask.once is not None:
-            self._told[ask.route, ask.once] = making
+            self._told[ask.route, ask.once] = (ask.message, making)
             if len(self._told) > MOST:
                 self._told.popitem(last=False)
         return making
