@@ -18,9 +18,11 @@ from key_value.aio.protocols import key_value as protocols
 from pydantic import BaseModel
 
 import clew
+import servers
 from clew.adapters.key_value import BadKeyError, BadTTLError, BadValueError, CorruptError, KeyValueStore, StoreAwayError
+from servers import MissingBinaryError
 
-from ...support import wait_until
+from ...support import do_without, wait_until, with_options
 
 VALUES: list[dict[str, Any]] = [
     {},
@@ -222,13 +224,31 @@ async def test_models_of_pydantic_are_kept(values: KeyValueStore) -> None:
 
 
 async def test_a_store_that_is_away_is_no_missing_value() -> None:
-    store = await clew.connect("memory://")
-    values = KeyValueStore(store, owner="away")
-    await store.aclose()
-    with pytest.raises(clew.ClosedError):
-        await values.get("k")
-    assert issubclass(StoreAwayError, clew.UnavailableError)
-    assert issubclass(StoreAwayError, errors.StoreConnectionError)
+    try:
+        binary = servers.find("redis-8.2")
+    except MissingBinaryError as error:
+        do_without(error)
+    with servers.Server(binary) as server:
+        async with clew.connect(with_options(server.url, timeout=0.3)) as store:
+            values = KeyValueStore(store, owner="away")
+            await values.put("k", {"a": 1})
+            server.pause()
+            for ask in (values.get("k"), values.put("k", {}), values.get_many(["a", "b"]), values.keys(), values.destroy()):
+                with pytest.raises(StoreAwayError) as caught:
+                    await ask
+                assert isinstance(caught.value, clew.UnavailableError)
+                assert isinstance(caught.value, errors.StoreConnectionError)
+            server.resume()
+            await wait_until(lambda: is_back(values))
+            assert await values.get("other") is None
+
+
+async def is_back(values: KeyValueStore) -> bool:
+    """Tell whether the store answers."""
+    try:
+        return await values.get("k") is not None
+    except StoreAwayError:
+        return False
 
 
 json_values = st.recursive(
