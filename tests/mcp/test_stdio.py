@@ -9,12 +9,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mcp import MCPDeprecationWarning, MCPError, types
+from mcp import Client, MCPDeprecationWarning, MCPError, types
 
 import servers
+from clew import Store
 from clew.cli.app import app
 from clew.cli.running import start as run_command
 from clew.kv import KeyValue
+from clew.mcp import make_server
 from servers import MissingBinaryError, Server
 
 from ..support import do_without, wait_until, with_options
@@ -129,6 +131,22 @@ async def _works(client: object) -> bool:
 
 
 def test_a_setting_that_cannot_be_used_is_told_before_anything_is_served(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run_command(app, ["mcp", "--owner", ""]) == 2
-    told = capsys.readouterr()
-    assert (told.out, "--owner" in told.err) == ("", True)
+    for option, value in (("--owner", ""), ("--tools", "values,everything")):
+        assert run_command(app, ["mcp", option, value, "--url", "memory://"]) == 2
+        told = capsys.readouterr()
+        assert (told.out, option.removeprefix("--") in told.err) == ("", True)
+
+
+async def test_only_the_tools_that_are_asked_for_are_there() -> None:
+    async def no_store() -> Store:
+        raise AssertionError("nothing is asked of it")
+
+    async with Client(make_server(no_store, lambda context: "ada", groups=["values"])) as client:
+        assert [tool.name for tool in (await client.list_tools()).tools] == [
+            "stash_value",
+            "fetch_value",
+            "list_values",
+            "drop_value",
+        ]
+        with pytest.raises(MCPError, match="no tool"):
+            await client.call_tool("coaia_fetch", {"key": "a"})

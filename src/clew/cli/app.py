@@ -90,7 +90,9 @@ def serve(
     serve_page(settings, settings.host if host is None else host, settings.port if port is None else port, tell=note)
 
 
-@app.command(epilog="Examples:  clew mcp    clew mcp --owner ada    clew mcp --url redis://localhost:6379/0 --bare-keys")
+@app.command(
+    epilog="Examples:  clew mcp --owner ada    clew mcp --url redis://localhost:6379/0 --bare-keys    clew mcp --tools values,coaia"
+)
 def mcp(
     url: Url = None,
     owner: Owner = None,
@@ -102,13 +104,18 @@ def mcp(
             "bare where no owner is named.",
         ),
     ] = None,
+    tools: Annotated[
+        str | None,
+        typer.Option(help="Which tools: values, coaia, conversations, workflows, with commas between them; all otherwise."),
+    ] = None,
 ) -> None:
     """Serve values, conversations and workflow state to an MCP client, over standard input and output."""
-    from ..mcp import serve_stdio
+    from ..mcp import GROUPS, serve_stdio
 
     settings = settings_of(url, owner)
     is_bare = not settings.owner_named if bare_keys is None else bare_keys
-    run(serve_stdio(settings.url, settings.owner, bare_keys=is_bare))
+    groups = GROUPS if tools is None else [each.strip() for each in tools.split(",")]
+    run(serve_stdio(settings.url, settings.owner, bare_keys=is_bare, groups=groups))
 
 
 @app.command(epilog="Examples:  clew threads    clew threads --limit 100 --json    clew threads --cursor CURSOR")

@@ -14,8 +14,8 @@ except ImportError as error:
 
 from .desk import Shelves
 from .opening import Opening
-from .server import make_server
+from .server import GROUPS, make_server
 from .stdio import serve_stdio
 from .watching import Watching
 
-__all__ = ["Opening", "Shelves", "Watching", "make_server", "serve_stdio"]
+__all__ = ["GROUPS", "Opening", "Shelves", "Watching", "make_server", "serve_stdio"]

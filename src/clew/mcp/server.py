@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import tzinfo
 from importlib.metadata import version
 from typing import Any, Final
@@ -32,7 +32,13 @@ logger = logging.getLogger("clew.mcp")
 Context = ServerRequestContext[Any, Any]
 Handler = Callable[[Context, Any], Awaitable[Any]]
 """As the SDK takes it, for any request."""
-ALL_TOOLS: Final = (*values.TOOLS, *conversations.TOOLS, *searching.TOOLS, *workflows.TOOLS)
+GROUPS: Final[Mapping[str, tuple[Tool, ...]]] = {
+    "values": values.TOOLS,
+    "coaia": values.COAIA_TOOLS,
+    "conversations": (*conversations.TOOLS, *searching.TOOLS),
+    "workflows": workflows.TOOLS,
+}
+"""The tools by what they are for: a model reads the description of each one it is given."""
 INSTRUCTIONS: Final = (
     "clew keeps conversations and values between sessions. Nothing is kept by itself: name what is to stay. resume_conversation "
     "brings back the newest one, search_conversations finds an older one. Long answers come in pages: go on with the cursor."
@@ -50,6 +56,7 @@ def make_server(
     unsubscribe: Handler | None = None,
     in_full: bool = False,
     zone: tzinfo | None = None,
+    groups: Iterable[str] = GROUPS,
 ) -> Server[Watching]:
     """Return a server for the SDK's transports.
 
@@ -61,8 +68,12 @@ def make_server(
         subscribe, unsubscribe: how clients of the protocol until 2025-11-25 do it; by their connection, if it lasts, for None.
         in_full: tell callers what is known of a store that is away, as its address: for a server of its caller's own.
         zone: where the day of `resume_yesterday` begins; this machine's own for None.
+        groups: which tools there are, as GROUPS names them.
+
+    Raises:
+        InvalidError: there is no such group.
     """
-    made = _Server(open_store, owner_of, shelves or Shelves(), in_full, zone)
+    made = _Server(open_store, owner_of, shelves or Shelves(), in_full, zone, choose_tools(groups))
     watching = watching or Watching(open_store, owner_of)
 
     @contextlib.asynccontextmanager
@@ -104,14 +115,15 @@ class _Server:
         shelves: Shelves,
         in_full: bool,
         zone: tzinfo | None,
+        tools: Sequence[Tool],
     ) -> None:
         self._open_store = open_store
         self._owner_of = owner_of
         self._shelves = shelves
         self._in_full = in_full
         self._zone = zone
-        self.tools = {tool.name: tool for tool in ALL_TOOLS}
-        self._described = [tool.describe() for tool in ALL_TOOLS]
+        self.tools = {tool.name: tool for tool in tools}
+        self._described = [tool.describe() for tool in tools]
 
     async def list_tools(self, context: Context, params: types.PaginatedRequestParams | None) -> types.ListToolsResult:
         """Return all tools, on one page."""
@@ -183,6 +195,14 @@ class _Server:
             _, text = failures.tell(error, in_full=self._in_full)
             is_callers = isinstance(error, InvalidError | NotFoundError)
             raise MCPError(types.INVALID_PARAMS if is_callers else types.INTERNAL_ERROR, text, data=facts or None) from error
+
+
+def choose_tools(groups: Iterable[str]) -> list[Tool]:
+    """Return the tools of some groups, each group once; InvalidError where there is no such group."""
+    chosen = dict.fromkeys(groups)
+    if not chosen or not chosen.keys() <= GROUPS.keys():
+        raise InvalidError(f"the groups of tools are {', '.join(GROUPS)}: name at least one, and none but these")
+    return [tool for group in chosen for tool in GROUPS[group]]
 
 
 def _fail(tool: Tool, kind: str, text: str) -> types.CallToolResult:

@@ -145,6 +145,8 @@ TOOLS: Final = (
     Tool("fetch_value", "Fetch a value", _FETCH, Fetch, Fetched, fetch, reads=True),
     Tool("list_values", "List values", _LIST, List, Listed, list_, reads=True),
     Tool("drop_value", "Drop a value", _DROP, Drop, Dropped, drop, destroys=True, repeats=True),
+)
+COAIA_TOOLS: Final = (
     Tool("coaia_tash", "Stash a value", _STASH, Tash, Stashed, stash, destroys=True, repeats=True, in_json=True),
     Tool("coaia_fetch", "Fetch a value", _FETCH, Fetch, Fetched, fetch, reads=True, in_json=True),
     Tool("coaia_list", "List values", _LIST, List, Listed, list_, reads=True, in_json=True),
