@@ -90,9 +90,7 @@ def serve(
     serve_page(settings, settings.host if host is None else host, settings.port if port is None else port, tell=note)
 
 
-@app.command(
-    epilog="Examples:  clew mcp --owner ada    clew mcp --url redis://localhost:6379/0 --bare-keys    clew mcp --tools values,coaia"
-)
+@app.command(epilog="Examples:  clew mcp --owner ada    clew mcp --bare-keys    clew mcp --tools values,coaia")
 def mcp(
     url: Url = None,
     owner: Owner = None,
