@@ -46,6 +46,8 @@ _REQUEST: Final[TypeAdapter[Any]] = TypeAdapter(ChatKitReq)
 LEASE_S: Final = 15.0
 STOPPING_S: Final = 5.0
 """How long a new turn waits for one that was told to stop."""
+LEAVE_S: Final = 5.0
+"""How long it may take to keep what was said when the process ends."""
 RETENTION: Final = Retention(max_events=100_000)
 REMEMBERED: Final = 10_000
 
@@ -228,14 +230,21 @@ class DurableServer(Generic[TContext]):
         self._closing.set()
 
     async def aclose(self, grace: float = 10.0) -> None:
-        """Take no more turns; give those that run `grace` seconds to end, then keep what they have and mark it interrupted."""
+        """Take no more turns; give those that run `grace` seconds to end, then keep what they have and mark it interrupted.
+
+        Where the store is away that cannot be done: after LEAVE_S seconds it is left to whoever reads those answers next.
+        """
         self.close_readers()
         if self._turns:
             await asyncio.wait(set(self._turns), timeout=grace)
         for turn in list(self._turns.values()):
             turn.leave()
         if self._turns:
-            await asyncio.wait(set(self._turns))
+            await asyncio.wait(set(self._turns), timeout=LEAVE_S)
+        left = set(self._turns)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
     @property
     def busy(self) -> int:
