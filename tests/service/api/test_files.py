@@ -124,21 +124,23 @@ async def test_no_cell_of_the_matrix_of_people_volumes_and_methods_leaks(foldere
     teams_of = {**PEOPLE, "press": (), "bot": ("red",)}
     addresses = {"user": USER, "blue": BLUE, "red": f"{FILES}/team/red", "system": SYSTEM}
     async with foldered.client() as client:
-        for (name, token), (volume, address), method in itertools.product(tokens.items(), addresses.items(), METHODS):
-            # Each cell meets the file of somebody who may have it, and says its name in it.
-            seeds = {"user": name, "blue": "bob", "red": "bob", "system": "press"}
-            seed = await client.put(f"{address}/f", content=f"of {volume}", headers=bearer(tokens[seeds[volume]]))
-            assert seed.status_code == 200, seed.text
-            where = address if method == "LIST" else f"{address}/f"
-            verb = "GET" if method == "LIST" else method
-            body = b"theirs" if method == "PUT" else None
-            reply = await client.request(verb, where, content=body, headers=bearer(token))
-            told = expected(method, volume, teams=teams_of[name], is_writer=name == "press")
-            assert (name, volume, method, reply.status_code) == (name, volume, method, told)
-            if told >= 400:
-                assert f"of {volume}" not in reply.text
-                kept = await client.get(f"{address}/f", headers=bearer(tokens[seeds[volume]]))
-                assert kept.text == f"of {volume}"
+        for (name, token), (volume, address) in itertools.product(tokens.items(), addresses.items()):
+            # Somebody who may has a file there, which says whose it is.
+            whose = {"user": name, "blue": "bob", "red": "bob", "system": "press"}[volume]
+            text, here = f"of {volume}, by {whose}", f"{address}/f"
+            for method in METHODS:
+                if method in ("LIST", "DELETE"):
+                    seed = await client.put(here, content=text, headers=bearer(tokens[whose]))
+                    assert seed.status_code == 200, seed.text
+                verb, where = ("GET", address) if method == "LIST" else (method, here)
+                body = b"theirs" if method == "PUT" else None
+                reply = await client.request(verb, where, content=body, headers=bearer(token))
+                told = expected(method, volume, teams=teams_of[name], is_writer=name == "press")
+                assert (name, volume, method, reply.status_code) == (name, volume, method, told)
+                assert (text in reply.text) == (method == "GET" and told == 200)
+                if told >= 400:
+                    assert whose not in reply.text
+                    assert (await client.get(here, headers=bearer(tokens[whose]))).text == text
     for path in (f"{USER}/f", f"{BLUE}/f", SYSTEM):
         assert (await foldered.nobody.get(path)).status_code == 401
         assert (await foldered.nobody.put(path, content=b"x")).status_code == 401
