@@ -22,6 +22,16 @@ class HttpLink(asyncio.Protocol):
 
     async def ask(self, request: bytes) -> bytes:
         """Send a request, and return the body of its answer; RuntimeError where that is no success."""
+        rested = self._transport is not None
+        try:
+            return await self._ask(request)
+        except ConnectionError:
+            # The server closes what rests for long, perhaps just when this was sent.
+            if not rested:
+                raise
+            return await self._ask(request)
+
+    async def _ask(self, request: bytes) -> bytes:
         assert self._answer is None, "one at a time"
         if self._transport is None:
             await self._loop.create_connection(lambda: self, "127.0.0.1", self._port)
