@@ -23,6 +23,8 @@ An error never carries a payload or a credential in its message.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 class ClewError(Exception):
     """Base of every error this package raises on purpose."""
@@ -71,7 +73,17 @@ class FencedError(ConflictError):
 
 
 class UnavailableError(ClewError):
-    """The store could not be reached in time. A write may or may not have happened: repeat it with the same ids."""
+    """The store could not be reached in time. A write may or may not have happened: repeat it with the same ids.
+
+    Attributes:
+        lost: whether the store went away after the write had gone out to it, so that perhaps only its answer is lost.
+        ids: of the items of an append that is lost, given or made: with them it is the same append again.
+    """
+
+    def __init__(self, *message: object, lost: bool = False, ids: Sequence[str] = ()) -> None:
+        super().__init__(*message)
+        self.lost = lost
+        self.ids = tuple(ids)
 
 
 class FullError(ClewError):

@@ -10,11 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import Item, NewItem, Page, Ref
-from ..errors import ConflictError, NotFoundError
+from ..errors import ConflictError, NotFoundError, UnavailableError
 from ..store.checks import UNSET
+from .endpoints import room_of
 from .operations import Operation, Parameter, choice_of, number_of, query_of, read_json, send
 from .preconditions import is_fresh, once_of, revision_of, tag_of, use_of
 from .problems import PreconditionError
+from .settling import append_again
 from .threads_api import (
     HELD,
     IDEMPOTENCY_KEY,
@@ -54,14 +56,20 @@ async def append(request: Request) -> Response:
 
 async def add(request: Request, ref: Ref, items: Sequence[NewItem], once: str | None, **headers: str) -> Response:
     """Append items to a thread that is there, if `If-Match` holds, and answer what that did."""
-    expect = revision_of(request)
+    expect, store, token = revision_of(request), store_of(request), await use_of(request, once)
     try:
-        done = await store_of(request).items.append(ref, items, once=await use_of(request, once), expect=expect)
+        done = await store.items.append(ref, items, once=token, expect=expect)
+    except UnavailableError as error:
+        if not error.lost or expect is not None:
+            raise
+        done = await append_again(room_of(request), ref, items, token, error)
     except ConflictError as error:
         if expect is None:
             raise
         raise PreconditionError("the thread has changed since this ETag") from error
-    view = AppendedView(list(done.ids), list(done.positions), sorted(done.duplicates), done.revision, done.replayed)
+    # An id that was made for this request is there through it alone, however often it was sent to the store.
+    duplicates = sorted(done.duplicates & {item.id for item in items}) if done.duplicates else []
+    view = AppendedView(list(done.ids), list(done.positions), duplicates, done.revision, done.replayed)
     if done.replayed:
         headers["idempotency_replayed"] = "true"
     return send(view, 201, etag=thread_etag(done.revision), **headers)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ..backend import Backend
-from ..errors import ConflictError, GoneError, InvalidError, NotFoundError, ReusedTokenError
+from ..errors import ConflictError, GoneError, InvalidError, NotFoundError, ReusedTokenError, UnavailableError
 from ..model import JSON, Appended, NewItem
 from ..records import PRESENT, Change, Commit, Once, Partition, Trim
 from .checks import LOG, check_expect, conflict_of, no_thread
@@ -55,7 +55,11 @@ async def append(
         ids, changes = make_appends(items, partition, None)
         if changes:
             # Nearly every append: straight to the backend, since each step in between would cost as much as its share of a trip.
-            return _describe(ids, await backend.commit(partition, changes, expect=PRESENT, listed=True), 0)
+            try:
+                return _describe(ids, await backend.commit(partition, changes, expect=PRESENT, listed=True), 0)
+            except UnavailableError as e:
+                # The others who went with it have the same error, and ids of their own.
+                raise UnavailableError(*e.args, lost=e.lost, ids=ids if e.lost else ()) from e
     check_expect(expect)
     if not create:
         if title is not None or metadata is not None:

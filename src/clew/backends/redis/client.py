@@ -263,7 +263,10 @@ class Client:
             if isinstance(error, SlotNotCoveredError):
                 request.fail(UnavailableError(f"{self.place}: {error}"))
             else:
-                request.fail(translate(error, self.place))
+                told = translate(error, self.place)
+                if isinstance(told, UnavailableError):
+                    told.lost = request.sent and request.durable
+                request.fail(told)
             return
         if self._cluster is not None and (unknown or refused):
             if isinstance(error, AskError) and not isinstance(error, MovedError) and request.replies == 1:
