@@ -52,6 +52,7 @@ MODULES_OF = {
     "agent-framework": ("agent_framework",),
     "chatkit": ("chatkit",),
     "mcp": ("mcp",),
+    "fastmcp": ("fastmcp", "key_value"),
     "s3": ("obstore",),
     "conformance": ("pytest", "pytest_asyncio"),
 }
@@ -60,6 +61,7 @@ NEEDED_BY = {
     "agent-framework": "import clew.adapters.agent_framework",
     "chatkit": "import clew.adapters.chatkit",
     "mcp": "import clew.mcp",
+    "fastmcp": "import clew.adapters.key_value",
     "s3": "import asyncio, clew.files; asyncio.run(clew.files.connect_files('s3://bucket').__aenter__())",
     "conformance": "import clew.conformance",
 }
