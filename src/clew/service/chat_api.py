@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..ids import new_id
+from ..limits import check_id
 from .channels import Ask
 from .channels.sessions import name_of, route_of
 from .channels.views import ChatBody, ChatView, ClearView, CompactView, ConversationBody
@@ -55,6 +56,9 @@ async def _conversation(request: Request) -> Ask:
 def _ask(
     request: Request, channel: str, conversation_id: str, user_id: str = "", message: str = "", once: str | None = None
 ) -> Ask:
+    check_id(conversation_id, "conversation_id")
+    if user_id:
+        check_id(user_id, "user_id")
     identity, name = identity_of(request), name_of(channel, conversation_id)
     base = f"{request.url.scheme}://{request.url.netloc}"
     route = route_of(identity, name)

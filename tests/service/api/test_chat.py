@@ -264,10 +264,13 @@ async def test_a_new_conversation_needs_no_id_and_what_cannot_be_taken_is_refuse
     first = (await one.ada.post(CHAT, json=body)).json()
     again = (await one.ada.post(CHAT, json={**body, "conversation_id": first["conversation_id"]})).json()
     assert (again["session_id"], again["created"]) == (first["session_id"], False)
-    for wrong in ({"channel": "a:b"}, {"channel": ""}, {"message": ""}, {"user_id": ""}, {"conversation_id": ""}, {"agent": "x"}):
+    for wrong in ({"channel": "a:b"}, {"channel": ""}, {"message": ""}, {"user_id": ""}, {"conversation_id": ""}, {"agent": "x"},
+                  {"user_id": "é" * 300}, {"conversation_id": "é" * 300}):  # fmt: skip
         assert problem(await one.ada.post(CHAT, json={**body, **wrong})) == "invalid"
     for missing in ("message", "user_id", "channel"):
         left = {name: text for name, text in body.items() if name != missing}
         assert problem(await one.ada.post(CHAT, json=left)) == "invalid"
     assert (await one.nobody.post(CHAT, json=body)).status_code == 401
     assert len(await sessions_of(one.ada)) == 1
+    for odd in ("\0", "%2F/..", "slack:", "a b\n*?[", "😀" * 128):
+        assert (await one.ada.post(CHAT, json={**body, "conversation_id": odd})).json()["conversation_id"] == odd
