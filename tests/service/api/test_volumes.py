@@ -116,6 +116,13 @@ async def look_at(callers: dict[str, httpx2.AsyncClient], kind: str, holder: str
         assert (caller, (await client.get(shared)).status_code) == (caller, seen)
 
 
+async def test_nobody_comes_in_without_a_token(lone: Api) -> None:
+    here = f"{SESSIONS}/sys_{'0' * 32}"
+    for method, place, body in [("GET", SESSIONS, None), ("POST", SESSIONS, {}), *((m, here + path, b) for m, path, b in ASKS)]:
+        reply = await lone.nobody.request(method, place, json=body)
+        assert (method, place, problem(reply), reply.status_code) == (method, place, "unauthorized", 401)
+
+
 async def test_who_leaves_a_team_leaves_its_sessions(api: Api) -> None:
     async with api.client(sign("bob", teams=["red"])) as before, api.client(sign("bob", teams=["blue"])) as after:
         made = await before.post(SESSIONS, json={"name": "Plan", "volume": "team"})
