@@ -7,6 +7,7 @@ import copy
 import dataclasses
 import json
 import logging
+from datetime import datetime
 from typing import Any, cast
 
 import pytest
@@ -253,6 +254,40 @@ async def test_copies_and_replacements_of_a_session_remember_what_they_were(memo
     found = await manager.load_session("s1")
     assert found is not None
     assert (found.total_queries, found.status) == (3, FlowStatus.RUNNING)
+
+
+async def test_turns_that_hold_datetimes_come_back_wherever_they_were_added(memory: clew.Store) -> None:
+    manager = RedisSessionManager(store=memory)
+    session = make_session()
+    at = datetime(2025, 1, 2, 3, 4, 5, 6)
+    for entry in ({"at": at}, {"deep": [{"at": at}]}, {"plain": 1}):
+        session.history.append(entry)
+        assert await manager.save_session(session)
+        assert await manager.append_history(session, {"again": entry})
+        assert await manager.load_session("s1") == session
+    session.history[0]["content"] = at
+    assert await manager.save_session(session)
+    assert await manager.load_session("s1") == session
+    session.history.append({"_datetimes": "mine"})
+    assert (await manager.save_session(session)).status == "refused"
+
+
+async def test_writers_of_one_session_that_are_cancelled_let_the_others_go_on(memory: clew.Store) -> None:
+    manager = RedisSessionManager(store=memory)
+    session = make_session(history=[])
+    await manager.save_session(session)
+    tasks = [asyncio.create_task(manager.append_history(session, {"n": n})) for n in range(30)]
+    await asyncio.sleep(0)
+    for task in tasks[::3]:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert await manager.append_history(session, {"n": "last"})
+    found = await manager.load_session("s1")
+    assert found is not None
+    said = [each["n"] for each in found.history]
+    assert said[-1] == "last"
+    assert {n for n in range(30) if n % 3} <= set(said)
+    assert len(said) == len(set(said))
 
 
 async def test_what_is_added_in_memory_while_a_save_is_under_way_is_not_lost(memory: clew.Store) -> None:

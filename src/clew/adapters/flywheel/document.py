@@ -7,9 +7,9 @@ still the one that was read, and another can add an entry without reading, sendi
 from __future__ import annotations
 
 import re
-import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from os import urandom
 from typing import Final
 
 import msgspec
@@ -60,7 +60,7 @@ def make_seal(ttl_ms: int) -> bytes:
 def fresh_part() -> bytes:
     """Return what is new in a seal at each write; its last KEPT bytes follow."""
     now = datetime.now(UTC).isoformat(timespec="microseconds").encode()
-    return b"".join((START, now, _REVISION, secrets.token_hex(8).encode(), b'"'))
+    return b"".join((START, now, _REVISION, urandom(8).hex().encode(), b'"'))
 
 
 def ttl_ms_in(seal: bytes) -> int:
@@ -68,10 +68,19 @@ def ttl_ms_in(seal: bytes) -> int:
     return int(seal[TTL_AT[0] : TTL_AT[1]])
 
 
-def compose(head: dict[str, JSON], field: str, entries: list[JSON], ttl_ms: int, what: str) -> bytes:
-    """Return a document with a new seal; InvalidError where it would not come back as it is."""
-    parts = encode_object(head, what)[:-1], b',"', field.encode(), b'":', encode_entries(entries, f"{what}'s {field}")[:-1]
-    return b"".join((*parts, make_seal(ttl_ms)))
+def compose(
+    head: dict[str, JSON], field: str, entries: list[JSON], ttl_ms: int, what: str, before: tuple[bytes, int] = (b"", 0)
+) -> bytes:
+    """Return a document with a new seal; InvalidError where it would not come back as it is.
+
+    Args:
+        before: a sealed document, and how many entries it has: those that still read the same are not looked at again.
+    """
+    name = b',"%s":' % field.encode()
+    raw, count = before
+    start = raw.find(name) + len(name) + 1 if count else 0
+    encoded = encode_entries(entries, f"{what}'s {field}", (raw[start:-SEAL_BYTES], count))
+    return b"".join((encode_object(head, what)[:-1], name, encoded[:-1], make_seal(ttl_ms)))
 
 
 def seal_of(data: bytes) -> bytes | None:

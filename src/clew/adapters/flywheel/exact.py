@@ -33,15 +33,24 @@ def encode_exact(value: JSON, what: str) -> bytes:
     return data
 
 
-def encode_entries(entries: list[JSON], what: str) -> bytes:
-    """Return a list of objects as JSON; each notes its own datetimes."""
+def encode_entries(entries: list[JSON], what: str, before: tuple[bytes, int] = (b"", 0)) -> bytes:
+    """Return a list of objects as JSON; each notes its own datetimes.
+
+    Args:
+        before: the JSON of the first entries as they were looked at before, and how many they are. The newest and the oldest of
+            them is looked at again, the others only where they read differently now.
+    """
+    known, count = before
+    looked_at = entries
     try:
-        # Half the time of the exact way, for what most histories hold.
-        msgspec.convert(entries, _PLAIN)
         data = msgspec.json.encode(entries)
-    except (msgspec.ValidationError, UnicodeEncodeError):
+        if count and data.startswith(known, 1) and data[len(known) + 1] in b",]":
+            # To look at all of them would take as long as to write them.
+            looked_at = [entries[0], *entries[count - 1 :]]
+        msgspec.convert(looked_at, _PLAIN)
+    except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
         return _encode_closely(entries, what)
-    for entry in entries:
+    for entry in looked_at:
         if DATETIMES in entry:
             _refuse_note(entry)
     return data

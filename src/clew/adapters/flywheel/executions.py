@@ -119,7 +119,7 @@ class RedisExecutionCache:
                 await self._add_line(values, name, execution)
             return Outcome("saved")
 
-        return await self._keeper.change(save, f"caching the execution {execution_id!r}")
+        return await self._keeper.change(save, "caching the execution", execution_id)
 
     async def get_result(self, execution_id: str) -> dict[str, JSON] | None:
         """Return what came of an execution, None where there is nothing that can be loaded: `fetch_execution` says why."""
@@ -133,7 +133,7 @@ class RedisExecutionCache:
             raw = await values.get_data(f"execution:{check_id(execution_id, 'the execution id')}")
             return None if raw is None else read_execution(execution_id, raw, self._schema)
 
-        return await self._keeper.look(load, f"loading the execution {execution_id!r}")
+        return await self._keeper.look(load, "loading the execution", execution_id)
 
     async def delete_result(self, execution_id: str) -> Outcome:
         """Delete a result; its line in the history stays."""
@@ -142,7 +142,7 @@ class RedisExecutionCache:
             key = f"execution:{check_id(execution_id, 'the execution id')}"
             return Outcome("deleted" if await values.delete(key) else "missing")
 
-        return await self._keeper.change(delete, f"deleting the execution {execution_id!r}")
+        return await self._keeper.change(delete, "deleting the execution", execution_id)
 
     # -- histories ------------------------------------------------------------------------------------------------
 
@@ -157,7 +157,7 @@ class RedisExecutionCache:
             await values.put_data(f"history:{name}", raw, ttl=ttl_in(raw))
             return Outcome("saved")
 
-        return await self._keeper.change(save, f"caching the history of {session_id!r} and {flow_id!r}")
+        return await self._keeper.change(save, "caching the history", f"{session_id}:{flow_id}")
 
     async def get_flow_history(self, session_id: str, flow_id: str) -> list[dict[str, JSON]]:
         """Return the lines of a session and flow, the oldest first; none where there are none: `fetch_flow_history` says why."""
@@ -171,7 +171,7 @@ class RedisExecutionCache:
             raw = await values.get_data(f"history:{name}")
             return None if raw is None else newest_of_each(self._read(raw, name).entries)
 
-        return await self._keeper.look(load, f"loading the history of {session_id!r} and {flow_id!r}")
+        return await self._keeper.look(load, "loading the history", f"{session_id}:{flow_id}")
 
     async def list_flows(self, session_id: str, *, limit: int = 10_000, cursor: str | None = None) -> Ids:
         """Return the flows that a session has a history of; see RedisSessionManager.list_sessions."""

@@ -51,23 +51,23 @@ class Keeper:
         if not enabled:
             logger.info("flywheel persistence is disabled", extra={"event": "flywheel_disabled"})
 
-    async def change(self, verb: Callable[[Values], Awaitable[Outcome]], about: str) -> Outcome:
+    async def change(self, verb: Callable[[Values], Awaitable[Outcome]], doing: str, what: object) -> Outcome:
         """Do a write, and say what it came to."""
         if not self.enabled:
             return Outcome("disabled")
         try:
             return await self._ask(verb, "writes")
         except ClewError as error:
-            return Outcome(self._note(error, about, "writes"), error)
+            return Outcome(self._note(error, doing, what, "writes"), error)
 
-    async def look(self, verb: Callable[[Values], Awaitable[T | None]], about: str) -> Loaded[T]:
+    async def look(self, verb: Callable[[Values], Awaitable[T | None]], doing: str, what: object) -> Loaded[T]:
         """Do a read, None for what is not there, and say what it came to."""
         if not self.enabled:
             return Loaded(None, "disabled")
         try:
             found = await self._ask(verb, "reads")
         except ClewError as error:
-            return Loaded(None, self._note(error, about, "reads"), error)
+            return Loaded(None, self._note(error, doing, what, "reads"), error)
         return Loaded(found, "missing" if found is None else "found")
 
     async def list(self, pattern: str, limit: int, cursor: str | None) -> Ids:
@@ -77,7 +77,7 @@ class Keeper:
         try:
             return await self._ask(lambda values: _scan(values, pattern, limit, cursor), "reads")
         except ClewError as error:
-            return Ids(status=self._note(error, f"the list {pattern!r}", "reads"), error=error)
+            return Ids(status=self._note(error, "listing", pattern, "reads"), error=error)
 
     async def health_check(self) -> bool:
         """Ask the store whether it answers, and tell. Nothing is raised."""
@@ -89,7 +89,7 @@ class Keeper:
             self._gate.shut(error)
             return False
         except ClewError as error:
-            self._note(error, "the health check", "reads")
+            self._note(error, "asking", self.place, "reads")
             return False
         self._gate.open()
         return True
@@ -142,7 +142,7 @@ class Keeper:
         else:
             await self._store.ping()
 
-    def _note(self, error: ClewError, about: str, kind: str) -> Status:
+    def _note(self, error: ClewError, doing: str, what: object, kind: str) -> Status:
         """Log what nobody else tells of, once for each time that it begins for reads or writes, and return its word."""
         if not isinstance(error, OF_ONE_CALL):
             if self._troubles.get(kind) is not type(error):
@@ -150,7 +150,8 @@ class Keeper:
                 extra = {"event": "flywheel_refused", "store": self.place}
                 logger.warning("flywheel store refuses %s: %s", kind, error, extra=extra)
         elif not isinstance(error, UnavailableError):
-            logger.warning("flywheel: %s was not done: %s", about, error, extra={"event": "flywheel_failed"})
+            name = getattr(what, "id", what)
+            logger.warning("flywheel: %s %.100r was not done: %s", doing, name, error, extra={"event": "flywheel_failed"})
         return status_of(error)
 
 

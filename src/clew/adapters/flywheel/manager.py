@@ -6,11 +6,9 @@ itself when it is back.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
 from types import TracebackType
-from weakref import WeakValueDictionary
 
 from ... import Store
 from ...errors import InvalidError
@@ -27,6 +25,7 @@ from .outcome import Ids, Loaded, Outcome
 from .saving import Saver, check_seconds
 from .schema import Schema, Steps
 from .session import UniversalSession
+from .turns import Turns
 
 
 class RedisSessionManager:
@@ -72,7 +71,7 @@ class RedisSessionManager:
         self._saver = Saver(Schema(schema_version, migrations), 0 if ttl_seconds is None else check_seconds(ttl_seconds))
         self.ttl_seconds = ttl_seconds
         self.key_prefix = key_prefix
-        self._turns: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
+        self._turns = Turns()
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> RedisSessionManager:
@@ -108,10 +107,10 @@ class RedisSessionManager:
             if ttl_seconds is not None:
                 check_seconds(ttl_seconds)
                 session.ttl_seconds = ttl_seconds
-            async with self._turn(session.id):
+            async with self._turns.of(session.id):
                 return await self._saver.save(values, session, overwrite=overwrite)
 
-        return await self._keeper.change(save, f"saving the session {getattr(session, 'id', session)!r}")
+        return await self._keeper.change(save, "saving the session", session)
 
     async def load_session(self, session_id: str) -> UniversalSession | None:
         """Return a session, None where there is none that can be loaded: `fetch_session` says why."""
@@ -128,7 +127,7 @@ class RedisSessionManager:
             raw = await values.get_data(session_id)
             return None if raw is None else self._saver.load(raw, f"the session {session_id!r}")
 
-        return await self._keeper.look(load, f"loading the session {session_id!r}")
+        return await self._keeper.look(load, "loading the session", session_id)
 
     async def append_history(self, session: UniversalSession | str, *entries: dict[str, JSON]) -> Outcome:
         """Add entries to a session's history, and let its time to live begin anew. One call, whatever the history's length.
@@ -149,10 +148,10 @@ class RedisSessionManager:
             more = [check_entry(entry) for entry in entries]
             if not isinstance(session, UniversalSession):
                 return await self._append(values, check_id(session, "the session's id"), more, None)
-            async with self._turn(session.id):
+            async with self._turns.of(session.id):
                 return await self._append(values, session.id, more, session)
 
-        return await self._keeper.change(append, f"adding to the session {getattr(session, 'id', session)!r}")
+        return await self._keeper.change(append, "adding to the session", session)
 
     async def delete_session(self, session_id: str) -> Outcome:
         """Delete a session: `deleted`, `missing` where there was none, `disabled`, `unavailable`."""
@@ -160,7 +159,7 @@ class RedisSessionManager:
         async def delete(values: Values) -> Outcome:
             return Outcome("deleted" if await values.delete(session_id) else "missing")
 
-        return await self._keeper.change(delete, f"deleting the session {session_id!r}")
+        return await self._keeper.change(delete, "deleting the session", session_id)
 
     async def list_sessions(self, pattern: str = "*", *, limit: int = 10_000, cursor: str | None = None) -> Ids:
         """Return the ids of sessions that match a glob, each once, in no order that is promised.
@@ -215,11 +214,3 @@ class RedisSessionManager:
         except BaseException:
             session.history[:] = [entry for entry in session.history if not any(entry is each for each in more)]
             raise
-
-    def _turn(self, session_id: str) -> asyncio.Lock:
-        """Return what lets the writers of one session in this process in one by one."""
-        name = (id(asyncio.get_running_loop()), session_id)
-        lock = self._turns.get(name)
-        if lock is None:
-            lock = self._turns[name] = asyncio.Lock()
-        return lock

@@ -18,6 +18,7 @@ class Origin:
 
     Attributes:
         raw: the document; None where nothing is known to be stored.
+        count: how many entries `raw` has, as this release wrote them; 0 where that is not known.
         seal: how the stored document ends now; None where it has no seal, as another program's.
         appended: the entries that were added to `raw` since, as JSON with commas between them.
         stale: others wrote since, so the document in the store has to be read before the next save.
@@ -28,6 +29,7 @@ class Origin:
 
     raw: bytes | None
     seal: bytes | None = None
+    count: int = 0
     appended: Appended = None
     stale: bool = False
     attempt: bytes | None = None

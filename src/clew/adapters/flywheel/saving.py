@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Final
 
 import msgspec
 
@@ -20,6 +21,8 @@ from .origin import Origin
 from .outcome import Outcome
 from .schema import NAME, Schema
 from .session import UniversalSession
+
+WHAT: Final = "the session"
 
 
 class Saver:
@@ -41,14 +44,16 @@ class Saver:
     def load(self, raw: bytes, what: str) -> UniversalSession:
         """Return the session that is stored; UnreadableError where there is none in it."""
         document = self.read(raw, what)
-        origin = Origin(raw, document.seal, others=others_of(document.head), version=document.head[NAME])
+        count = len(document.entries) if document.seal is not None else 0
+        origin = Origin(raw, document.seal, count, others=others_of(document.head), version=document.head[NAME])
         return session_of(document, origin, what)
 
     def write(self, session: UniversalSession) -> bytes:
         """Return a session's document; InvalidError where it cannot be stored as it is."""
         origin = session._origin
         head = head_of(session, self._version_of(origin), {} if origin is None else origin.others)
-        return self._compose(head, session.history, self.ttl_ms_of(session.ttl_seconds))
+        before = (b"", 0) if origin is None or origin.raw is None else (origin.raw, origin.count)
+        return compose(head, HISTORY, session.history, self.ttl_ms_of(session.ttl_seconds), WHAT, before)
 
     def rewrite(self, raw: bytes, more: list[JSON], what: str) -> bytes:
         """Return a stored document with some more entries, as clew writes it."""
@@ -56,7 +61,7 @@ class Saver:
         ttl_ms = self.ttl_ms_of(document.head.get("ttl_seconds")) if document.seal is None else ttl_ms_in(document.seal)
         session = session_of(document, Origin(raw, document.seal), what)
         head = head_of(session, document.head[NAME], others_of(document.head))
-        return self._compose(head, [*document.entries, *more], ttl_ms)
+        return compose(head, HISTORY, [*document.entries, *more], ttl_ms, WHAT)
 
     def ttl_ms_of(self, seconds: JSON) -> int:
         """Return milliseconds, the manager's for None; InvalidError unless it is from 0.001 seconds to a hundred years."""
@@ -65,16 +70,17 @@ class Saver:
     async def save(self, values: Values, session: UniversalSession, *, overwrite: bool) -> Outcome:
         """Store a session, and note on it what it was stored as."""
         raw = self.write(session)
+        count = len(session.history)
         origin = session._origin
         try:
             if overwrite:
                 await values.put_data(session.id, raw, ttl=ttl_in(raw))
             elif not await self._put(values, session.id, origin, raw):
-                return await self._save_merged(values, session, raw)
+                return await self._save_merged(values, session, raw, count)
         except UnavailableError:
             session._origin = replace(origin or Origin(None), attempt=raw)
             raise
-        self._settle(session, raw)
+        _settle(session, raw, count)
         return Outcome("saved")
 
     async def _put(self, values: Values, key: str, origin: Origin | None, raw: bytes) -> bool:
@@ -91,7 +97,7 @@ class Saver:
                 return done
         return (await values.put_data(key, raw, ttl=ttl_in(raw), when=None))[0]
 
-    async def _save_merged(self, values: Values, session: UniversalSession, raw: bytes) -> Outcome:
+    async def _save_merged(self, values: Values, session: UniversalSession, raw: bytes, count: int) -> Outcome:
         what = f"the session {session.id!r}"
         mine = self.read(raw, what)
         origin = session._origin
@@ -99,13 +105,13 @@ class Saver:
             stored = await values.get_data(session.id)
             if stored is None:
                 if (await values.put_data(session.id, raw, ttl=ttl_in(raw), when=None))[0]:
-                    self._settle(session, raw)
+                    _settle(session, raw, count)
                     return Outcome("saved")
                 continue
             theirs = self.read(stored, what)
             check_head(theirs.head, what)
             head, entries = merge(self._base(origin, theirs, what), mine, theirs)
-            merged = self._compose(head, entries, ttl_ms_in(raw[-SEAL_BYTES:]))
+            merged = compose(head, HISTORY, entries, ttl_ms_in(raw[-SEAL_BYTES:]), WHAT)
             if (await replace_as_read(values, session.id, stored, merged))[0]:
                 self._refresh(session, raw, mine, merged)
                 return Outcome("saved", merged=True)
@@ -142,18 +148,17 @@ class Saver:
             # It was cut or changed meanwhile: what others added is put to it by the next save.
             session._origin = Origin(raw, stale=True)
 
-    def _settle(self, session: UniversalSession, raw: bytes) -> None:
-        was = session._origin
-        if was is None:
-            session._origin = Origin(raw, raw[-SEAL_BYTES:])
-        else:
-            session._origin = Origin(raw, raw[-SEAL_BYTES:], others=was.others, version=was.version)
-
     def _version_of(self, origin: Origin | None) -> str:
         return self._schema.version if origin is None or origin.version is None else origin.version
 
-    def _compose(self, head: dict[str, JSON], entries: list[JSON], ttl_ms: int) -> bytes:
-        return compose(head, HISTORY, entries, ttl_ms, "the session")
+
+def _settle(session: UniversalSession, raw: bytes, count: int) -> None:
+    """Note on a session that it is stored as `raw`."""
+    was = session._origin
+    if was is None:
+        session._origin = Origin(raw, raw[-SEAL_BYTES:], count)
+    else:
+        session._origin = Origin(raw, raw[-SEAL_BYTES:], count, others=was.others, version=was.version)
 
 
 def check_seconds(seconds: object) -> int:
