@@ -258,7 +258,7 @@ json_values = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(name=st.text(max_size=50), collection=st.text(min_size=1, max_size=50), value=st.dictionaries(st.text(), json_values))
 def test_any_json_under_any_name_comes_back(name: str, collection: str, value: dict[str, Any]) -> None:
     async def round_trip() -> None:

@@ -3,28 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import json
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
-import uvicorn
-from mcp import types
-from mcp.server.context import ServerRequestContext
-from mcp.server.lowlevel import Server
 from mcp.server.streamable_http import EventMessage
-from mcp.types import JSONRPCMessage, JSONRPCNotification
-from starlette.applications import Starlette
-from starlette.routing import Mount
+from mcp.types import JSONRPCNotification
 
 import clew
 import servers
-from clew.adapters.mcp import ClewEventStore, ScopedSessionManager
+from clew.adapters.mcp import ClewEventStore
+from clew.adapters.mcp import events as events_module
 from clew.errors import UnknownCursorError
+from clew.ids import new_id
 from servers import MissingBinaryError
 
 from ...support import do_without, wait_until, with_options
@@ -128,97 +120,23 @@ async def test_an_event_that_was_not_kept_has_no_id_and_is_never_skipped(tmp_pat
             assert await replay(events, after) == ("7", [4])
 
 
-# -- the SDK's own server ------------------------------------------------------------------------------------------------
-
-
-Call = Callable[[ServerRequestContext[Any, Any], types.CallToolRequestParams], Awaitable[types.CallToolResult]]
-
-
-@contextlib.asynccontextmanager
-async def serving(call_tool: Call, events: ClewEventStore) -> AsyncIterator[httpx2.AsyncClient]:
-    """Serve a tool, and yield a client."""
-    manager = ScopedSessionManager(Server("test", on_call_tool=call_tool), events)
-    app = Starlette(routes=[Mount("/mcp", manager.handle_request)], lifespan=lambda app: manager.run())
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="warning", lifespan="on", ws="none"))
-        task = asyncio.create_task(server.serve(sockets=[listening]))
-        await wait_until(lambda: server.started)
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{listening.getsockname()[1]}", timeout=10) as http:
-            yield http
-        server.should_exit = True
-        await task
-
-
-def data_of(response: httpx2.Response) -> list[tuple[str, JSON]]:
-    """Return the events of a whole SSE response: id and message."""
-    found, id = [], ""
-    for line in response.text.splitlines():
-        name, _, text = line.partition(": ")
-        if name == "id":
-            id = text
-        elif name == "data" and text:
-            found.append((id, json.loads(text)))
-    return found
-
-
-async def open_session(http: httpx2.AsyncClient) -> dict[str, str]:
-    """Start a session of 2025-11-25, and return its headers."""
-    headers = {"accept": "application/json, text/event-stream", "mcp-protocol-version": "2025-11-25"}
-    about = {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
-    body = {"jsonrpc": "2.0", "id": 0, "method": "initialize", "params": about}
-    reply = await http.post("/mcp/", json=body, headers=headers)
-    headers["mcp-session-id"] = reply.headers["mcp-session-id"]
-    await http.post("/mcp/", json={"jsonrpc": "2.0", "method": "notifications/initialized"}, headers=headers)
-    return headers
-
-
-async def test_a_client_that_resumes_gets_its_own_rest_and_nothing_of_another_session(
-    store: clew.Store, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    goes_on = asyncio.Event()
-    kept: list[str] = []
-    keep = ClewEventStore.store_event
-
-    async def keep_and_note(events: ClewEventStore, stream_id: str, message: JSONRPCMessage | None) -> str:
-        id = await keep(events, stream_id, message)
-        kept.append("" if message is None else message.model_dump_json())
-        return id
-
-    monkeypatch.setattr(ClewEventStore, "store_event", keep_and_note)
-
-    async def call_tool(context: ServerRequestContext[Any, Any], params: types.CallToolRequestParams) -> types.CallToolResult:
-        who = (params.arguments or {})["who"]
-        assert context.close_sse_stream is not None
-        await context.close_sse_stream()
-        if who == "ada":
-            await goes_on.wait()
-        await context.session.report_progress(1, message=f"{who} goes on")
-        return types.CallToolResult(content=[types.TextContent(text=f"{who} is done")])
-
-    async with serving(call_tool, ClewEventStore(store)) as http:
-        sessions = {who: await open_session(http) for who in ("ada", "eve")}
-        last: dict[str, str] = {}
-        for who, headers in sessions.items():
-            # Both give their request the same id, as clients that count from the same number do.
-            params = {"name": "t", "arguments": {"who": who}, "_meta": {"progressToken": 1}}
-            call = {"jsonrpc": "2.0", "id": 7, "method": "tools/call", "params": params}
-            reply = await http.post("/mcp/", json=call, headers=headers)
-            last[who] = next(line.removeprefix("id: ") for line in reply.text.splitlines() if line.startswith("id: "))
-        # What is the other's comes between what is hers.
-        await wait_until(lambda: any("eve is done" in each for each in kept))
-        goes_on.set()
-        await wait_until(lambda: any("ada is done" in each for each in kept))
-        for who, headers in sessions.items():
-            told: list[JSON] = []
-            async with asyncio.timeout(10):
-                async with http.stream("GET", "/mcp/", headers={**headers, "last-event-id": last[who]}) as response:
-                    async for line in response.aiter_lines():
-                        if line.startswith("data: {"):
-                            told.append(json.loads(line.removeprefix("data: ")))
-                            if "result" in told[-1]:
-                                break
-            texts = [each["params"]["message"] if "params" in each else each["result"]["content"][0]["text"] for each in told]
-            assert texts == [f"{who} goes on", f"{who} is done"]
-        # With the other's id she is sent nothing.
-        reply = await http.get("/mcp/", headers={**sessions["eve"], "last-event-id": last["ada"]})
-        assert data_of(reply) == []
+async def test_workers_that_share_a_session_by_its_name_lose_nothing(store: clew.Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events_module, "MOST_SESSIONS", 3)
+    workers = [ClewEventStore(store), ClewEventStore(store)]
+    name = f"4:{new_id()[-4:]}:7"
+    other = f"5:{new_id()[-5:]}:7"
+    first = await workers[0].store_event(name, None)
+    await asyncio.gather(
+        *(worker.store_event(name, notice(n * 100 + number)) for number in range(50) for n, worker in enumerate(workers)),
+        *(worker.store_event(other, notice("the other's")) for worker in workers),
+    )
+    for worker in workers:
+        stream, found = await replay(worker, first)
+        assert stream == name
+        assert sorted(found) == [*range(50), *range(100, 150)]
+    # Of more sessions than are remembered, those that were silent longest are forgotten: nothing is sent, nothing fails.
+    for number in range(3):
+        await workers[0].store_event(f"1:{number}:7", None)
+    assert await replay(workers[0], first) == (None, [])
+    await workers[0].store_event(name, notice("again"))
+    assert (await replay(workers[0], first))[1][-1] == "again"

@@ -1,10 +1,11 @@
-"""Servers of fastmcp and of the SDK's MCPServer on clew, over HTTP: streams that are resumed, and state that every worker has."""
+"""Servers of fastmcp and of the SDK on clew, over HTTP: streams that are resumed, and state that every worker has."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from typing import Any
 
 import httpx2
 import pytest
@@ -13,14 +14,18 @@ from fastmcp.client.auth.oauth import TokenStorageAdapter
 from fastmcp.server.dependencies import get_session
 from fastmcp.server.middleware.caching import ResponseCachingMiddleware
 from fastmcp.server.sessions import SessionId, SessionProvider
+from mcp import types
+from mcp.server.context import ServerRequestContext
+from mcp.server.lowlevel import Server
 from mcp.server.mcpserver import Context as SDKContext
 from mcp.server.mcpserver import MCPServer
 from mcp.shared.auth import OAuthToken
 from starlette.applications import Starlette
+from starlette.routing import Mount
 
 import clew
 from clew.adapters.key_value import KeyValueStore
-from clew.adapters.mcp import ClewEventStore, streamable_http_app
+from clew.adapters.mcp import ClewEventStore, ScopedSessionManager, streamable_http_app
 
 from .serving import Session, serving, texts_of
 
@@ -63,11 +68,26 @@ def of_the_sdk(events: ClewEventStore, gates: dict[str, asyncio.Event]) -> Starl
     return streamable_http_app(server, events, retry_interval=100)
 
 
-@pytest.mark.parametrize("make", [of_fastmcp, of_the_sdk])
+def of_a_manager(events: ClewEventStore, gates: dict[str, asyncio.Event]) -> Starlette:
+    """The same tool of the SDK's low-level server, in an application of one's own."""
+
+    async def work(context: ServerRequestContext[Any, Any], params: types.CallToolRequestParams) -> types.CallToolResult:
+        who = (params.arguments or {})["who"]
+        assert context.close_sse_stream is not None
+        await context.close_sse_stream()
+        await gates[who].wait()
+        await context.session.report_progress(1, message=f"{who} goes on")
+        return types.CallToolResult(content=[types.TextContent(text=f"{who} is done")])
+
+    manager = ScopedSessionManager(Server("test", on_call_tool=work), events)
+    return Starlette(routes=[Mount("/mcp", manager.handle_request)], lifespan=lambda app: manager.run())
+
+
+@pytest.mark.parametrize("make", [of_fastmcp, of_the_sdk, of_a_manager])
 async def test_each_session_resumes_its_own_stream_whatever_id_it_sends(make: Make, workers: list[clew.Store]) -> None:
     gates = {"ada": asyncio.Event(), "eve": asyncio.Event()}
     app = make(ClewEventStore(workers[0]), gates)
-    async with serving(app) as url, httpx2.AsyncClient(base_url=url, timeout=10) as http:
+    async with serving(app) as url, httpx2.AsyncClient(base_url=url, timeout=10, follow_redirects=True) as http:
         ada, eve = await Session.open(http), await Session.open(http)
         for session, who in ((ada, "ada"), (eve, "eve")):
             assert await session.call("work", who=who) == []
