@@ -20,6 +20,8 @@ from ..scripted import words
 from .conftest import JSON, THREADS, Api, Serve, problem, serving
 
 CHAT = "/api/v1/chat"
+ON_ONE = pytest.mark.parametrize("start", ["sqlite"], indirect=True)
+"""On one kind of store: the test is of what is the same on all."""
 
 
 @pytest.fixture(params=["sqlite", "redis-8.2"])
@@ -160,6 +162,7 @@ async def test_an_answer_is_streamed_and_can_be_come_back_to_and_stopped(one: Ap
     assert "word5" in kept
 
 
+@ON_ONE
 async def test_who_waits_for_an_answer_that_is_stopped_gets_what_was_said(one: Api) -> None:
     waiting = asyncio.create_task(say(one.ada, "words 500 0.02"))
 
@@ -223,6 +226,7 @@ async def test_a_conversation_is_cleared_and_one_whose_session_was_deleted_gets_
     assert (await say(other.ada, "words 1 0"))["session_id"] == third["session_id"]
 
 
+@ON_ONE
 async def test_an_answer_that_fails_says_so_and_what_a_page_would_show_is_answered_in_words(one: Api) -> None:
     failed = await say(one.ada, "words 3 0; fail")
     assert (failed["reply"], failed["run"]["state"], failed["persisted"]) == (words(3).strip(), "error", True)
@@ -241,6 +245,7 @@ async def test_an_answer_that_fails_says_so_and_what_a_page_would_show_is_answer
     await wait_until(is_answered)
 
 
+@ON_ONE
 async def test_who_waits_at_a_worker_that_ends_is_sent_to_another_one_and_gets_the_same_answer(
     one: Api, other: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,6 +264,7 @@ async def test_who_waits_at_a_worker_that_ends_is_sent_to_another_one_and_gets_t
     assert (again.json()["reply"], again.json()["run"]["state"]) == (words(50).strip(), "done")
 
 
+@ON_ONE
 async def test_a_new_conversation_needs_no_id_and_what_cannot_be_taken_is_refused(one: Api) -> None:
     body = {"message": "words 1 0", "user_id": "4711", "channel": "slack"}
     first = (await one.ada.post(CHAT, json=body)).json()

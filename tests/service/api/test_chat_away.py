@@ -68,7 +68,7 @@ async def test_without_redis_at_the_start_and_later_chat_goes_on_and_persistence
     serve: Serve, server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO, "clew")
-    url = with_options(server.url, timeout=1)
+    url = with_options(server.url, timeout=0.5)
     server.kill()
     api = await serve(url)
     first = await say(api.ada, "words 3 0")
@@ -103,8 +103,8 @@ async def test_without_redis_at_the_start_and_later_chat_goes_on_and_persistence
     away.append(events[-1]["data"])
     assert [(each["persisted"], each["session_id"], each["run"]) for each in away] == [(False, None, None)] * 5
     assert away[1] == away[2]
-    busy = asyncio.create_task(say(api.ada, "words 50 0.02"))
-    await asyncio.sleep(0.3)
+    busy = asyncio.create_task(say(api.ada, "words 15 0.04"))
+    await asyncio.sleep(0.2)
     assert problem(await api.ada.post(CHAT, json=said("words 1 0"))) == "answering"
     assert not (await busy)["persisted"]
     server.restart()
@@ -120,10 +120,10 @@ async def test_an_answer_whose_store_dies_in_its_middle_is_finished_and_says_tha
     serve: Serve, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(talks, "END_S", 0.5)
-    api = await serve(with_options(server.url, timeout=1))
+    api = await serve(with_options(server.url, timeout=0.5))
     kept = await say(api.ada, "words 1 0")
-    waiting = asyncio.create_task(say(api.ada, "words 100 0.02"))
-    streaming = asyncio.create_task(api.eve.post(CHAT, json=said("words 100 0.02", stream=True)))
+    waiting = asyncio.create_task(say(api.ada, "words 50 0.02"))
+    streaming = asyncio.create_task(api.eve.post(CHAT, json=said("words 50 0.02", stream=True)))
 
     async def are_begun() -> bool:
         return await is_answering(api.ada) and await is_answering(api.eve)
@@ -131,7 +131,7 @@ async def test_an_answer_whose_store_dies_in_its_middle_is_finished_and_says_tha
     await wait_until(are_begun)
     server.kill()
     answer = await waiting
-    assert (answer["reply"], answer["persisted"], answer["error"]) == (words(100).strip(), False, None)
+    assert (answer["reply"], answer["persisted"], answer["error"]) == (words(50).strip(), False, None)
     assert answer["run"]["state"] == "unknown"
     # The session is there, and is said to be.
     assert answer["session_id"] == kept["session_id"]
@@ -139,7 +139,7 @@ async def test_an_answer_whose_store_dies_in_its_middle_is_finished_and_says_tha
     events = [event async for event in read_events(await streaming)]
     assert events[0]["data"]["persisted"]
     whole = events[-1]["data"]
-    assert (events[-1]["event"], whole["reply"], whole["persisted"]) == ("reply", words(100).strip(), False)
+    assert (events[-1]["event"], whole["reply"], whole["persisted"]) == ("reply", words(50).strip(), False)
     server.restart()
     back = await wait_until_kept(api)
     assert back["session_id"] == kept["session_id"]
