@@ -11,17 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mcp import Client
 
 import servers
 from clew import InvalidError, UnavailableError, UnsupportedError
 from clew.adapters.coaia import PINS, CoaiaServer, connect_coaia
 from clew.adapters.flywheel import RedisSessionManager, UniversalSession
 from clew.kv import KeyValue
+from clew.mcp import Opening, Shelves, make_server
 from servers import MissingBinaryError, Server
 
 from ..support import do_without, wait_until
 from ..test_imports import find_uv
-from .conftest import Start, call
+from .conftest import call
 
 
 @pytest.fixture(scope="module")
@@ -46,14 +48,17 @@ def redis() -> Iterator[Server]:
 
 @pytest.mark.timeout(180)
 async def test_what_the_command_line_stashes_clew_fetches_and_the_other_way_round(
-    coaia: Path, redis: Server, start: Start, tmp_path: Path
+    coaia: Path, redis: Server, tmp_path: Path
 ) -> None:
     async def run(*words: str) -> subprocess.CompletedProcess[str]:
         env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "REDIS_URL": redis.url}
         command = [str(coaia / "coaia"), *words]
         return await asyncio.to_thread(subprocess.run, command, env=env, cwd=tmp_path, capture_output=True, text=True, timeout=50)
 
-    async with start(redis.url) as client:
+    async with (
+        Opening(redis.url) as opening,
+        Client(make_server(opening.store, lambda context: "local", shelves=Shelves(bare=True))) as client,
+    ):
         await run("tash", "plan", "to Paris")
         assert (await call(client, "coaia_fetch", key="plan"))["value"] == "to Paris"
         await call(client, "coaia_tash", key="answer", value="by train")
@@ -115,6 +120,7 @@ async def test_values_and_sessions_go_through_the_real_server_also_after_redis_w
 
         await wait_until(is_back, 60)
         assert await values.get_data("a") == b"kept"
+        await other.delete("a")
 
 
 async def test_a_program_that_is_not_there_is_told() -> None:

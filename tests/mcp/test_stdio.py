@@ -16,7 +16,7 @@ from clew import Store
 from clew.cli.app import app
 from clew.cli.running import start as run_command
 from clew.kv import KeyValue
-from clew.mcp import make_server
+from clew.mcp import Opening, Shelves, make_server
 from servers import MissingBinaryError, Server
 
 from ..support import do_without, wait_until, with_options
@@ -72,15 +72,23 @@ async def test_a_server_that_is_killed_and_started_again_has_everything(start: S
         os.kill(server_of(first), signal.SIGKILL)
         with pytest.raises(MCPError):
             await call(first, "resume_conversation")
-    # Two at once on one Redis: what one writes, the other reads.
-    async with start(url, "--owner", "ada") as second, start(url, "--owner", "eve") as third:
-        await call(second, "append_to_conversation", conversation=id, messages=said("user", "after"))
-        resumed = await call(second, "resume_conversation")
+    async with start(url, "--owner", "ada") as again, Opening(url) as opening:
+        await call(again, "append_to_conversation", conversation=id, messages=said("user", "after"))
+        resumed = await call(again, "resume_conversation")
         assert [message["text"] for message in resumed["messages"]] == ["before", "after"]
-        assert (await call(second, "fetch_value", key="plan"))["value"] == "kept"
-        for tool, arguments in (("fetch_value", {"key": "plan"}), ("read_conversation", {"conversation": id})):
-            with pytest.raises(Failed):
-                await call(third, tool, **arguments)
+        assert (await call(again, "fetch_value", key="plan"))["value"] == "kept"
+        # Another server on the same Redis, in this process: what one writes the other reads, for the same owner.
+        shelves = Shelves.of(url)
+        async with (
+            Client(make_server(opening.store, lambda context: "ada", shelves=shelves)) as hers,
+            Client(make_server(opening.store, lambda context: "eve", shelves=shelves)) as his,
+        ):
+            await call(hers, "append_to_conversation", conversation=id, messages=said("user", "from the other"))
+            newest = await call(again, "read_conversation", conversation=id, limit=1, newest_first=True)
+            assert newest["messages"][0]["text"] == "from the other"
+            for tool, arguments in (("fetch_value", {"key": "plan"}), ("read_conversation", {"conversation": id})):
+                with pytest.raises(Failed):
+                    await call(his, tool, **arguments)
 
 
 @pytest.mark.timeout(120)
@@ -92,7 +100,7 @@ async def test_while_redis_is_away_every_call_says_so_and_then_all_goes_on(start
     with Server(binary, durable=True) as server:
         server.kill()
         # Without a named owner the keys are bare: those that the coaia command line has.
-        async with KeyValue(server.url) as other, start(with_options(server.url, timeout=1)) as client:
+        async with KeyValue(server.url) as other, start(with_options(server.url, timeout=0.5)) as client:
             with pytest.raises(Failed, match=r"[Cc]all again in a moment"):
                 await call(client, "stash_value", key="plan", value="lost")
             server.restart()
@@ -104,16 +112,18 @@ async def test_while_redis_is_away_every_call_says_so_and_then_all_goes_on(start
             made = (await call(client, "create_conversation"))["conversation"]
             async with client.listen(resource_subscriptions=[made["uri"]]) as stream:
                 server.kill()
-                for tool, arguments in (
+                calls: list[tuple[str, dict[str, object]]] = [
                     ("coaia_fetch", {"key": "plan"}),
                     ("stash_value", {"key": "plan", "value": "lost"}),
                     ("list_conversations", {}),
                     ("resume_workflow_session", {"session": "s1"}),
                     ("save_workflow_session", {"session": "s1"}),
                     ("list_workflow_sessions", {}),
-                ):
-                    with pytest.raises(Failed, match="Call again"):
-                        await call(client, tool, **arguments)
+                ]
+                told = await asyncio.gather(*(client.call_tool(tool, arguments) for tool, arguments in calls))
+                for result in told:
+                    assert result.is_error
+                    assert "Call again" in str(result.content)
                 server.restart()
                 await wait_until(lambda: _works(client), 30)
                 assert (await call(client, "list_conversations"))["conversations"][0]["id"] == made["id"]
