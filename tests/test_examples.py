@@ -11,6 +11,10 @@ import pytest
 FOLDER = Path(__file__).resolve().parent.parent / "examples"
 PRINTED = {
     "quickstart.py": "[{'role': 'user', 'text': 'Where do I stay?'}] False\n2 {'role': 'assistant', 'text': 'In Grünerløkka.'}\n",
+    "flywheel_sessions.py": (
+        "saved: True\nsaved: True with what others wrote: True\n"
+        "completed ['Where do I stay?', 'In Oslo.'] ['e1']\nmissing is not unavailable: missing\n"
+    ),
     "retry_safely.py": "kept the first: ['question-1']\nthe same answer: True\nitems: 3\n",
     "routes.py": "sessions: 1 made by: 1\nit leads to session-2\ndeleted: True False\n",
     "tool_calls.py": ("done by 1 of 5\nfork: ['message']\nkept: [('tool_call', 'completed'), ('tool_result', None)]\n"),
