@@ -170,6 +170,7 @@ class Folder(Files):
         try:
             descriptor = os.open(self._place(path), _READ)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as e:
+            self._check_there()
             raise _not_found(path) from e
         except OSError as e:
             if e.errno == errno.ELOOP:
@@ -183,6 +184,7 @@ class Folder(Files):
     def _stat(self, path: str) -> Stored:
         found = self._find(path)
         if found is None:
+            self._check_there()
             raise _not_found(path)
         return found
 
@@ -200,8 +202,13 @@ class Folder(Files):
             if stored is not None:
                 found.append(stored)
                 if len(found) == most:
-                    break
+                    return found
+        self._check_there()
         return found
+
+    def _check_there(self) -> None:
+        """Raise the error of a folder that is away, as a share that is not mounted now: nothing in it is gone."""
+        os.stat(self._unfinished)
 
     def _place(self, path: str) -> str:
         return os.path.join(self._root, *(name_of(part, folded=self._folded) for part in path.split("/")))
