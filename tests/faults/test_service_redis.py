@@ -107,12 +107,12 @@ async def _more_taken(sessions: list[Session], more: int) -> None:
 
 @pytest.mark.timeout(120)
 async def test_messages_outlive_ten_kills_of_redis_and_the_service_goes_on_by_itself(
-    serve: Callable[..., Server], monkeypatch: pytest.MonkeyPatch
+    serve: Callable[..., Server],
 ) -> None:
     server = serve(durable=True)
-    monkeypatch.setenv("CLEW_FILES_URL", "memory://")
     url = with_options(server.url, timeout=TIMEOUT_S)
-    settings = Settings.from_env({"CLEW_URL": url, "CLEW_JWT_SECRET": SECRET, "CLEW_JWT_ISSUER": ISSUER}, None)
+    env = {"CLEW_URL": url, "CLEW_FILES_URL": "memory://", "CLEW_JWT_SECRET": SECRET, "CLEW_JWT_ISSUER": ISSUER}
+    settings = Settings.from_env(env, None)
     async with AsyncExitStack() as stack:
         apis = [await stack.enter_async_context(serving(settings)) for _ in range(2)]
         made = [(await apis[0].ada.post(SESSIONS, json={})).json()["id"] for _ in range(CONVERSATIONS)]

@@ -77,6 +77,15 @@ async def test_without_a_url_the_environment_says_where_they_are(tmp_path: Path,
     assert (tmp_path / "other" / "a").read_bytes() == b"y"
 
 
+async def test_settings_say_where_they_are_and_the_environment_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEW_FILES_URL", (tmp_path / "elsewhere").as_uri())
+    settings = Settings.from_env({"CLEW_URL": f"sqlite:///{tmp_path}/chat.db"}, None)
+    async with connect_files(settings=settings) as files:
+        await files.put(("a",), b"x")
+    assert (tmp_path / "chat.files" / "a").read_bytes() == b"x"
+    assert not (tmp_path / "elsewhere").exists()
+
+
 async def test_files_of_a_store_on_redis_are_in_the_data_folder_which_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

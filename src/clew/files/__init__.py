@@ -36,8 +36,9 @@ __all__ = [
 class Connecting:
     """A file store on its way: `async with` it, or `await` it and close the store yourself. Nothing is opened before."""
 
-    def __init__(self, url: str | None) -> None:
+    def __init__(self, url: str | None, settings: Settings | None = None) -> None:
         self._url = url
+        self._settings = settings
         self._files: Files | None = None
 
     def __await__(self) -> Generator[Any, None, Files]:
@@ -58,7 +59,7 @@ class Connecting:
     async def _open(self) -> Files:
         url, beside = self._url, False
         if url is None:
-            settings = Settings.from_env()
+            settings = self._settings or Settings.from_env()
             url, beside = settings.files_url or url_beside(settings.url), settings.files_url is None
         place = parse_files_url(url)
         if place is None:
@@ -70,12 +71,13 @@ class Connecting:
         return await open_folder(place, parents=beside)
 
 
-def connect_files(url: str | None = None) -> Connecting:
+def connect_files(url: str | None = None, *, settings: Settings | None = None) -> Connecting:
     """Open a file store, and prove that it answers: `async with connect_files(url) as files:`, or `await connect_files(url)`.
 
     Args:
         url: `file:///absolute/folder`, `s3://bucket/prefix?endpoint=https://host`, or `memory://`; None for the one that
             CLEW_FILES_URL names, or else a folder beside the embedded store.
+        settings: what says so where there is no `url`; the environment's for None.
 
     Raises:
         InvalidError: an unknown scheme, a bad path or option, or a folder whose parent is missing.
@@ -84,4 +86,4 @@ def connect_files(url: str | None = None) -> Connecting:
     """
     if url is not None and not isinstance(url, str):
         raise InvalidError(f"the URL for files must be a string, not {type(url).__name__}")
-    return Connecting(url)
+    return Connecting(url, settings)

@@ -158,7 +158,7 @@ class Room:
                 self.settings.make_folder()
                 store = await clew.connect(self.settings.url)
                 stack.push_async_callback(store.aclose)
-                files = await connect_files()
+                files = await connect_files(settings=self.settings)
                 stack.push_async_callback(files.aclose)
             except UnavailableError as error:
                 self._why = error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -87,6 +88,7 @@ async def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterato
         async def start(url: str | None = None, *, agent: bool = False, **variables: str) -> Api:
             given = {"CLEW_JWT_SECRET": SECRET, "CLEW_JWT_ISSUER": ISSUER, **variables}
             env = {"CLEW_URL": url or f"sqlite:///{tmp_path}/clew.db", "CLEW_OWNER": "local", **given}
+            env.setdefault("CLEW_FILES_URL", os.environ["CLEW_FILES_URL"])
             return await stack.enter_async_context(serving(Settings.from_env(env, None), agent=agent))
 
         yield start

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterator
@@ -32,16 +31,18 @@ def key_server() -> Iterator[KeyServer]:
 
 
 @pytest.fixture
-async def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, look: Look, key_server: KeyServer) -> AsyncIterator[Api]:
-    """A service that takes tokens. What `look` reads of the environment is none of its settings."""
+async def guarded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key_server: KeyServer) -> AsyncIterator[Api]:
+    """A service that takes tokens."""
     key_server.keys = [OLD.jwk()]
     # So that a key which is taken away counts no more at once.
     monkeypatch.setattr("clew.service.jwks.PAUSE_S", 0.0)
     monkeypatch.setattr("clew.service.jwks.KEEP_S", 0.0)
-    for name in [each for each in os.environ if each.startswith("CLEW_")]:
-        monkeypatch.delenv(name)
-    monkeypatch.setenv("CLEW_FILES_URL", "memory://")
-    env = {"CLEW_URL": f"sqlite:///{tmp_path}/clew.db", "CLEW_JWKS_URL": key_server.url, "CLEW_JWT_ISSUER": ISSUER}
+    env = {
+        "CLEW_URL": f"sqlite:///{tmp_path}/clew.db",
+        "CLEW_FILES_URL": "memory://",
+        "CLEW_JWKS_URL": key_server.url,
+        "CLEW_JWT_ISSUER": ISSUER,
+    }
     async with serving(Settings.from_env(env, None)) as api:
         yield api
 
