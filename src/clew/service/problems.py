@@ -45,6 +45,7 @@ logger = logging.getLogger("clew.service")
 MEDIA_TYPE: Final = "application/problem+json"
 BASE: Final = "/problems/"
 RETRY_AFTER_S: Final = 2
+AWAY: Final = "Something it needs is away"
 REQUEST_ID: Final = "clew.request_id"
 """Where a request's id stands in its scope."""
 OF_PAGE: Final = ("/chatkit", "/api/v1/attachments/")
@@ -155,13 +156,16 @@ _KINDS: Final[tuple[tuple[type[ClewError], Kind], ...]] = (
     (UnreadableError, Kind("unreadable", 500, "It is kept, but cannot be read", "A record is damaged, or of a newer clew.")),
     (
         UnavailableError,
-        Kind("unavailable", 503, "The store is away", "Send it again after Retry-After, with the same Idempotency-Key."),
+        Kind(
+            "unavailable",
+            503,
+            AWAY,
+            "The store, the files or the keys of tokens cannot be reached: send it again after Retry-After, with the same "
+            "Idempotency-Key.",
+        ),
     ),
-    (ClosedError, Kind("unavailable", 503, "The store is away", "This worker is about to end: send it again.")),
-    (
-        DeniedError,
-        Kind("unavailable", 503, "The store is away", "The store refuses this service: its operator has to mend that."),
-    ),
+    (ClosedError, Kind("unavailable", 503, AWAY, "This worker is about to end: send it again.")),
+    (DeniedError, Kind("unavailable", 503, AWAY, "What it needs refuses this service: its operator has to mend that.")),
     (UnsupportedError, Kind("unsupported", 501, "This store cannot do that", "Use another store.")),
 )
 _UNEXPECTED: Final = Kind("unexpected", 500, "Something went wrong on the server", "It was noted there.")
@@ -219,7 +223,7 @@ def route_of(scope: Scope) -> str:
     if route is None:
         # It was refused on the way in.
         route = next((each for each in scope["app"].routes if each.matches(scope)[0] is not Match.NONE), None)
-    return str(getattr(route, "path", "-"))
+    return str(getattr(route, "path", "-")).replace(":rest}", "}")
 
 
 def _is_of_page(path: str) -> bool:

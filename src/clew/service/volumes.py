@@ -81,7 +81,8 @@ def team_volume(identity: Identity, team: str | None = None) -> Volume:
     """Return the volume of a team that the caller is in, of their only one for None; raises as `volume_of`."""
     if team is None:
         if len(identity.teams) != 1:
-            raise InvalidError(f"name the team: you are in {len(identity.teams) or 'none'}")
+            count = len(identity.teams)
+            raise InvalidError(f"you are in {count} teams: name the one that is meant" if count else "you are in no team")
         (team,) = identity.teams
     if team not in identity.teams:
         raise NotFoundError("there is no such team for this caller")

@@ -37,6 +37,7 @@ async def test_each_request_has_a_line_that_holds_nothing_of_what_people_wrote(
         await ada.get(f"{THREADS}/{HIDDEN}/items?after={HIDDEN}")
         await ada.post(f"{THREADS}/{HIDDEN}/items", content=HIDDEN.encode())
         await ada.get(f"/api/{HIDDEN}")
+        await ada.get(f"/api/files/user/{HIDDEN}/{HIDDEN}.md")
     await lone.nobody.get(f"{THREADS}/{HIDDEN}", headers=bearer("x" + token))
     await lone.nobody.get("/healthz")
     one = THREADS + "/{thread}"
@@ -48,6 +49,7 @@ async def test_each_request_has_a_line_that_holds_nothing_of_what_people_wrote(
         ("GET", one + "/items", 404, caller),
         ("POST", one + "/items", 400, caller),
         ("GET", "-", 404, caller),
+        ("GET", "/api/files/user/{path}", 404, caller),
         ("GET", one, 401, None),
     ]
     assert found[0]["request_id"] == made.headers["x-request-id"]
