@@ -104,6 +104,28 @@ async def test_each_session_resumes_its_own_stream_whatever_id_it_sends(make: Ma
         assert texts_of(await eve.resume(first_of_eve)) == ["eve goes on", "eve is done"]
 
 
+async def test_one_scope_for_all_sessions_leaks_which_is_why_each_has_its_own(workers: list[clew.Store]) -> None:
+    gates = {"ada": asyncio.Event(), "eve": asyncio.Event()}
+    events = ClewEventStore(workers[0], scope="all")
+    server = MCPServer("test")
+
+    @server.tool()
+    async def work(who: str, ctx: SDKContext[None]) -> str:
+        await ctx.close_sse_stream()
+        await gates[who].wait()
+        return f"{who} is done"
+
+    # The SDK's own manager, and a store that takes the streams of all for those of one.
+    app = server.streamable_http_app(event_store=events)
+    async with serving(app) as url, httpx2.AsyncClient(base_url=url, timeout=10) as http:
+        ada, eve = await Session.open(http), await Session.open(http)
+        await ada.call("work", who="ada")
+        await eve.call("work", who="eve")
+        gates["eve"].set()
+        assert texts_of(await ada.resume(ada.last)) == ["eve is done"]
+        gates["ada"].set()
+
+
 async def test_a_shared_store_refuses_the_streams_of_the_sdks_own_manager(
     workers: list[clew.Store], caplog: pytest.LogCaptureFixture
 ) -> None:
