@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AsyncExitStack
 from typing import Any, cast
 
@@ -18,6 +19,15 @@ from ...support import wait_until, with_options
 from .conftest import make_session
 
 Open = Callable[..., RedisSessionManager]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_goes_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No task is destroyed while it waits, and no failure goes unread: asyncio would only log it."""
+    yield
+    gc.collect()
+    records = [*caplog.get_records("call"), *caplog.records]
+    assert [each.getMessage() for each in records if each.name == "asyncio" and each.levelno >= logging.ERROR] == []
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import Enum
-from types import TracebackType
 from typing import Final
 
 from ... import Store
@@ -19,7 +18,7 @@ from .document import Document, check_entry, compose, decode, split, ttl_ms_in
 from .exact import encode_entries
 from .execution import EXECUTIONS, Execution, history_id, line_of, newest_of_each, read_execution, write_execution
 from .journal import MOST_TRIES, add_entries, busy, replace_as_read, ttl_in
-from .keeper import Keeper
+from .keeper import Keeper, Kept
 from .outcome import Ids, Loaded, Outcome
 from .saving import check_seconds
 from .schema import NAME, UNVERSIONED, VERSION, Schema, Steps
@@ -29,7 +28,7 @@ AS_IT_IS: Final[Steps] = {UNVERSIONED: (VERSION, dict), "1.0": (VERSION, dict)}
 _SPECIAL: Final = re.compile(r"([*?\[\]\\^-])")
 
 
-class RedisExecutionCache:
+class RedisExecutionCache(Kept):
     """Results under `<key_prefix>[:<environment>]:execution:<id>`, histories under `...:history:<session_id>:<flow_id>`.
 
     Safe to share by all tasks. The store is chosen and opened as by RedisSessionManager.
@@ -74,11 +73,6 @@ class RedisExecutionCache:
         found = RedisConfig.from_env(environ)
         same = {name: found[name] for name in ("enabled", "key_prefix", "environment", "url")}
         return cls(ttl_seconds=found["execution_ttl"], history_ttl_seconds=found["session_ttl"], **same)
-
-    @property
-    def enabled(self) -> bool:
-        """Whether there is persistence at all. A store that is away does not change it."""
-        return self._keeper.enabled
 
     # -- results --------------------------------------------------------------------------------------------------
 
@@ -191,20 +185,6 @@ class RedisExecutionCache:
                 return Ids(found, status=lines.status, error=lines.error)
             found += [line["execution_id"] for line in lines.value or () if isinstance(line.get("execution_id"), str)]
         return Ids(dict.fromkeys(found), status=flows.status, cursor=flows.cursor, error=flows.error)
-
-    async def health_check(self) -> bool:
-        """Ask the store whether it answers, and tell. Nothing is raised."""
-        return await self._keeper.health_check()
-
-    async def close(self) -> None:
-        """Finish what was sent, and close what was opened. A later call opens it again."""
-        await self._keeper.close()
-
-    async def __aenter__(self) -> RedisExecutionCache:
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self.close()
 
     async def _add_line(self, values: Values, name: str, execution: Execution) -> None:
         line = line_of(execution)

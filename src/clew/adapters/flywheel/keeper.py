@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
+from types import TracebackType
+from typing import Final, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from ... import Store, connect
@@ -153,6 +154,31 @@ class Keeper:
             name = getattr(what, "id", what)
             logger.warning("flywheel: %s %.100r was not done: %s", doing, name, error, extra={"event": "flywheel_failed"})
         return status_of(error)
+
+
+class Kept:
+    """What whatever stands on a keeper can do."""
+
+    _keeper: Keeper
+
+    @property
+    def enabled(self) -> bool:
+        """Whether there is persistence at all. A store that is away does not change it."""
+        return self._keeper.enabled
+
+    async def health_check(self) -> bool:
+        """Ask the store whether it answers, and tell. Nothing is raised."""
+        return await self._keeper.health_check()
+
+    async def close(self) -> None:
+        """Finish what was sent, and close what was opened. A later call opens it again."""
+        await self._keeper.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.close()
 
 
 async def _scan(values: Values, pattern: str, limit: int, cursor: str | None) -> Ids:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from types import TracebackType
 
 from ... import Store
 from ...errors import InvalidError
@@ -20,7 +19,7 @@ from .document import check_entry
 from .exact import encode_entries
 from .fields import HISTORY
 from .journal import add_entries
-from .keeper import Keeper
+from .keeper import Keeper, Kept
 from .outcome import Ids, Loaded, Outcome
 from .saving import Saver, check_seconds
 from .schema import Schema, Steps
@@ -28,7 +27,7 @@ from .session import UniversalSession
 from .turns import Turns
 
 
-class RedisSessionManager:
+class RedisSessionManager(Kept):
     """Saves, loads, lists and deletes sessions, under `<key_prefix>[:<environment>]:session:<id>`. Safe to share by all tasks.
 
     The store is opened at the first call: the one of `url` or `store`, else of host, port, db and password, else the one that
@@ -78,11 +77,6 @@ class RedisSessionManager:
         """Return a manager that does as the environment says (RedisConfig); InvalidError where that cannot be used."""
         found = RedisConfig.from_env(environ)
         return cls(**{name: found[name] for name in ("enabled", "ttl_seconds", "key_prefix", "environment", "url")})
-
-    @property
-    def enabled(self) -> bool:
-        """Whether there is persistence at all. A store that is away does not change it."""
-        return self._keeper.enabled
 
     async def save_session(
         self, session: UniversalSession, ttl_seconds: float | None = None, *, overwrite: bool = False
@@ -173,20 +167,6 @@ class RedisSessionManager:
             cursor: another list's `cursor`, to go on after it.
         """
         return await self._keeper.list(pattern, limit, cursor)
-
-    async def health_check(self) -> bool:
-        """Ask the store whether it answers, and tell. Nothing is raised."""
-        return await self._keeper.health_check()
-
-    async def close(self) -> None:
-        """Finish what was sent, and close what was opened. A later call opens it again."""
-        await self._keeper.close()
-
-    async def __aenter__(self) -> RedisSessionManager:
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self.close()
 
     async def _append(
         self, values: Values, session_id: str, more: list[dict[str, JSON]], session: UniversalSession | None
