@@ -108,6 +108,7 @@ def test_doctor_says_what_a_file_is_and_tries_everything(clew: Clew) -> None:
     assert report["ok"] is True
     names = {check["name"]: check["detail"] for check in report["checks"]}
     assert {"file", "size", "journal mode", "synchronous", "schema version", "free disk", "items: append"} <= set(names)
+    assert {"values: JSON comes back as it was", "sets: add and read", "lists: push and read"} <= set(names)
     assert names["journal mode"] == "wal"
     assert clew("doctor").stdout.count("\nok ") == len(report["checks"])
     assert json.loads(clew("threads", "--json").stdout)["threads"] == []
@@ -117,6 +118,7 @@ def test_doctor_leaves_no_key_on_redis(clew: Clew, url_of: Callable[..., str]) -
     done = clew("doctor", url_of("redis-8.2"))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "items: append" in done.stdout
+    assert "ok    lists: push and read" in done.stdout
 
 
 def test_without_settings_the_store_is_a_file_in_the_users_folder(clew: Clew, tmp_path: Path) -> None:

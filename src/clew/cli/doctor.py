@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from ..backend import Describing
+from ..backend import Collecting, Describing
 from ..errors import ClewError
 from ..ids import new_id
 from ..model import NewItem
@@ -58,6 +58,9 @@ async def _try_everything(store: Store) -> AsyncIterator[Check]:
         yield Check("values: set and get", found is not None, _ms(started))
         yield Check("values: JSON comes back as it was", found is not None and found.value == document, "same document")
         yield Check("values: delete", await values.delete(key) and await values.get(key) is None, "gone")
+        if isinstance(store.backend, Collecting):
+            async for check in _try_collections(store.backend, key):
+                yield check
         started = time.perf_counter()
         thread = await store.threads.create(owner, title="a check")
         yield Check("threads: create", True, _ms(started))
@@ -78,6 +81,20 @@ async def _try_everything(store: Store) -> AsyncIterator[Check]:
         if thread is not None:
             # Without a tombstone: nobody else knows the name.
             await store.backend.drop(Partition(owner, thread.id), tombstone_ms=0)
+
+
+async def _try_collections(backend: Collecting, key: str) -> AsyncIterator[Check]:
+    members, elements = f"{key}:set", f"{key}:list"
+    try:
+        new = [await backend.add_members(members, [b"a", b"b"]), await backend.add_members(members, [b"b", b"c"])]
+        found = sorted(await backend.get_members(members))
+        yield Check("sets: add and read", (new, found) == ([2, 1], [b"a", b"b", b"c"]), "each member once")
+        lengths = [await backend.push_elements(elements, [b"1", b"2"]), await backend.push_elements(elements, [b"2"])]
+        kept = list(await backend.get_elements(elements))
+        yield Check("lists: push and read", (lengths, kept) == ([2, 3], [b"1", b"2", b"2"]), "in order")
+    finally:
+        gone = [await backend.delete_key(each) for each in (members, elements)]
+    yield Check("sets and lists: delete", all(gone), "gone")
 
 
 _ROOM = 100 * 1024 * 1024
