@@ -10,11 +10,17 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from cryptography.fernet import Fernet
+from fastmcp.server.event_store import EventStore
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from key_value.aio import errors
 from key_value.aio.adapters.pydantic import PydanticAdapter
 from key_value.aio.protocols import key_value as protocols
+from key_value.aio.wrappers.encryption.fernet import FernetEncryptionWrapper
+from key_value.aio.wrappers.prefix_collections import PrefixCollectionsWrapper
+from mcp.server.streamable_http import EventMessage
+from mcp.types import JSONRPCNotification
 from pydantic import BaseModel
 
 import clew
@@ -221,6 +227,29 @@ async def test_models_of_pydantic_are_kept(values: KeyValueStore) -> None:
     await tokens.put("t", token, ttl=60)
     assert await tokens.get("t") == token
     assert await values.collections() == ["tokens"]
+
+
+async def test_wrappers_stand_on_it_and_what_they_encrypt_is_stored_encrypted(values: KeyValueStore) -> None:
+    hidden = FernetEncryptionWrapper(PrefixCollectionsWrapper(values, prefix="oauth"), fernet=Fernet(Fernet.generate_key()))
+    await hidden.put("ada", {"token": "a secret"}, collection="tokens", ttl=60)
+    assert await hidden.get("ada", collection="tokens") == {"token": "a secret"}
+    (collection,) = await values.collections()
+    assert collection.startswith("oauth")
+    assert "secret" not in str(await values.get("ada", collection=collection))
+
+
+async def test_fastmcps_own_event_store_stands_on_it(values: KeyValueStore) -> None:
+    events = EventStore(storage=values, ttl=60)
+    first = await events.store_event("7", None)
+    notice = JSONRPCNotification(jsonrpc="2.0", method="n", params={"number": 1})
+    last = await events.store_event("7", notice)
+    replayed: list[tuple[object, str | None]] = []
+
+    async def hear(event: EventMessage) -> None:
+        replayed.append((event.message, event.event_id))
+
+    assert await events.replay_events_after(first, hear) == "7"
+    assert replayed == [(notice, last)]
 
 
 async def test_a_store_that_is_away_is_no_missing_value() -> None:

@@ -58,7 +58,8 @@ async def test_a_stream_goes_on_after_any_of_its_events(store: clew.Store) -> No
     assert await replay(events, ids[3]) == ("7", [5, 7, 9])
     assert await replay(events, ids[4]) == ("_GET_stream", [6, 8])
     assert await replay(events, ids[9]) == ("7", [])
-    for unknown in ("", "7", ids[3].partition(".")[2], f"{ids[3]}0", "x.y-1"):
+    tag, _, id = ids[3].partition(".")
+    for unknown in ("", "7", id, f"{ids[3]}0", "x.y-1", f"{tag}.", f"{tag}.{'x' * 3000}", f"{tag}.\ud800"):
         assert await replay(events, unknown) == (None, [])
 
 

@@ -135,7 +135,7 @@ class ClewEventStore(EventStore):
         backend = self._store.backend
         try:
             page = await backend.read(self._partition, LOG, after=id, limit=1, inclusive=True)
-        except UnknownCursorError:
+        except (UnknownCursorError, InvalidError):
             return None
         if not page.entries or page.entries[0].id != id:
             return None
