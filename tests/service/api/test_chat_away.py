@@ -12,7 +12,6 @@ import pytest
 
 import servers
 from clew.service import keys
-from clew.service.channels import talks
 from servers import MissingBinaryError, Server
 
 from ...support import do_without, wait_until, with_options
@@ -45,10 +44,9 @@ async def say_by(api: Api, key: str) -> JSON:
         return await say(machine, "words 1 0")
 
 
-async def is_answering(client: httpx2.AsyncClient) -> bool:
-    """Tell whether an answer is being made in a caller's only session."""
-    sessions = await sessions_of(client)
-    return bool(sessions) and (await client.get(f"{THREADS}/{sessions[0]}/runs/active")).json()["run"] is not None
+async def count(client: httpx2.AsyncClient) -> int:
+    """Return how many items a caller's only session has."""
+    return sum([len(await items_of(client, session)) for session in await sessions_of(client)])
 
 
 async def wait_until_kept(api: Api, message: str = "words 1 0") -> JSON:
@@ -65,7 +63,7 @@ async def wait_until_kept(api: Api, message: str = "words 1 0") -> JSON:
 
 @pytest.mark.timeout(120)
 async def test_without_redis_at_the_start_and_later_chat_goes_on_and_persistence_returns(
-    serve: Serve, server: Server, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    server: Server, serve: Serve, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     caplog.set_level(logging.INFO, "clew")
     url = with_options(server.url, timeout=0.5)
@@ -117,18 +115,18 @@ async def test_without_redis_at_the_start_and_later_chat_goes_on_and_persistence
 
 @pytest.mark.timeout(120)
 async def test_an_answer_whose_store_dies_in_its_middle_is_finished_and_says_that_it_is_not_kept(
-    serve: Serve, server: Server, monkeypatch: pytest.MonkeyPatch
+    server: Server, serve: Serve
 ) -> None:
-    monkeypatch.setattr(talks, "END_S", 0.5)
     api = await serve(with_options(server.url, timeout=0.5))
     kept = await say(api.ada, "words 1 0")
     waiting = asyncio.create_task(say(api.ada, "words 50 0.02"))
     streaming = asyncio.create_task(api.eve.post(CHAT, json=said("words 50 0.02", stream=True)))
 
     async def are_begun() -> bool:
-        return await is_answering(api.ada) and await is_answering(api.eve)
+        return await count(api.ada) == 3 and await count(api.eve) == 1
 
     await wait_until(are_begun)
+    await asyncio.sleep(0.1)
     server.kill()
     answer = await waiting
     assert (answer["reply"], answer["persisted"], answer["error"]) == (words(50).strip(), False, None)

@@ -222,6 +222,10 @@ class DurableServer(Generic[TContext]):
             items = await self._store.items.tail(self._kit.ref_of(thread_id, context), limit)
             return Standing(run, mending.find_last(items), mending.find_marks(items))
 
+    def ending(self, run_id: str) -> asyncio.Task[None] | None:
+        """Return what writes down the end of an answer that this process has made, None where there is no such answer."""
+        return next((task for task, turn in self._turns.items() if turn.is_complete and turn.run_id == run_id), None)
+
     # -- the end of the process ---------------------------------------------------------------------------------------
 
     def close_readers(self) -> None:

@@ -77,6 +77,16 @@ class Turn:
         self._ref: Ref | None = None
         self._producer: Producer | None = None
 
+    @property
+    def run_id(self) -> str | None:
+        """The id of its run, None before that began."""
+        return None if self._producer is None else self._producer.id
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all of it was made, and only its end is to be written down."""
+        return self._is_complete
+
     def start(self) -> asyncio.Task[None]:
         """Make the answer in a task of its own, which the caller keeps."""
         # Where nobody waits any more, why it did not begin is nobody's.

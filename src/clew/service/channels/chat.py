@@ -134,10 +134,10 @@ class Chat:
                 if attempt == ATTEMPTS - 1:
                     raise
             except BusyError as busy:
-                made = place.unsettled.get(busy.run_id)
+                made = place.server.ending(busy.run_id)
                 if made is None or attempt == ATTEMPTS - 1:
                     raise
-                # Its answer was given already, and its end is being written since the store is back.
+                # The store is back just now, and the end of an answer that was told without it is on its way there.
                 await asyncio.wait({made}, timeout=BEGIN_S)
             else:
                 await self._spare.forget(ask.route)

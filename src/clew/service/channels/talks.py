@@ -68,7 +68,6 @@ class Place:
         away: is told when it is found to be away.
         closing: set when the worker is told to end.
         tasks: what brings answers to their end.
-        unsettled: for the runs of answers that were told while the store was away: done when they have ended there too.
     """
 
     server: DurableServer[Context]
@@ -78,7 +77,6 @@ class Place:
     closing: asyncio.Event
     beat: float
     tasks: set[asyncio.Task[ChatView]] = field(default_factory=set)
-    unsettled: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
     @property
     def store(self) -> Store:
@@ -181,7 +179,6 @@ class Making:
         reply, error = listener.reply, listener.error or WHY.get(state)
         is_kept = self._place.is_kept and state in ENDINGS
         if self._place.is_kept and not is_kept:
-            self._note_unsettled(self._answers[-1])
             if listener.is_whole:
                 error = None
             elif self._spare is not None and not self._place.closing.is_set():
@@ -193,11 +190,6 @@ class Making:
             error = NOTHING
         run = ChatRun(self._answers[-1].run_id, state) if self._place.is_kept else None
         return msgspec.structs.replace(self._opening, reply=reply, persisted=is_kept, run=run, error=error)
-
-    def _note_unsettled(self, answer: Answer) -> None:
-        unsettled, id = self._place.unsettled, answer.run_id
-        unsettled[id] = answer.made
-        answer.made.add_done_callback(lambda made: unsettled.pop(id, None))
 
     async def _go_on(self) -> bool:
         """Answer a client tool call that nobody here can show; tell whether the answer goes on."""
