@@ -55,6 +55,7 @@ class Room:
         self._files: Files | None = None
         self._attachments: ClewAttachmentStore[Context] | None = None
         self._why: ClewError = UnavailableError("the store is being opened")
+        self._what = "store"  # what it is that is away: the store, or the files
         self._tasks: list[asyncio.Task[None]] = []
         self.is_closing = False
 
@@ -70,7 +71,9 @@ class Room:
             await self.aclose(0)
             raise
         if not is_there:
-            logger.warning("starting without the store, which is tried again: %s", self._why, extra={"event": "store_away"})
+            logger.warning(
+                "starting without the %s, tried again every second: %s", self._what, self._why, extra={"event": "store_away"}
+            )
             self._tasks.append(asyncio.create_task(self._try_again()))
         self._tasks.append(asyncio.create_task(self._sweep()))
 
@@ -133,7 +136,8 @@ class Room:
         """Return what is asked of, and "ok" or why it is not: for whoever sends requests here."""
         checks = {"worker": "is about to end" if self.is_closing else "ok", "store": "ok", "files": "ok"}
         if self._store is None or self._files is None:
-            return {**checks, "store": str(self._why)}
+            waiting = dict.fromkeys(("store", "files"), f"waits for the {self._what}")
+            return {**checks, **waiting, self._what: str(self._why)}
         for name, ask in (("store", self._ask_store), ("files", self._ask_files)):
             try:
                 async with asyncio.timeout(CHECK_S):
@@ -155,9 +159,11 @@ class Room:
     async def _try(self) -> bool:
         async with AsyncExitStack() as stack:
             try:
+                self._what = "store"
                 self.settings.make_folder()
                 store = await clew.connect(self.settings.url)
                 stack.push_async_callback(store.aclose)
+                self._what = "files"
                 files = await connect_files(settings=self.settings)
                 stack.push_async_callback(files.aclose)
             except UnavailableError as error:

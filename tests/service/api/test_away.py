@@ -55,3 +55,21 @@ async def test_while_redis_is_away_the_truth_is_told_and_then_all_goes_on(serve:
             session,
         }
         assert [each["content"] for each in (await api.ada.get(f"{session}/messages")).json()["data"]] == ["kept"]
+
+
+@pytest.mark.parametrize("away", ["store", "files"])
+async def test_a_worker_that_starts_without_one_of_them_says_which(
+    serve: Serve, away: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    nowhere = {
+        "store": {"url": "redis://127.0.0.1:1/0?timeout=0.3"},
+        "files": {"CLEW_FILES_URL": "s3://bucket?endpoint=http://127.0.0.1:1&timeout=0.3"},
+    }
+    api = await serve(**nowhere[away])
+    checks = (await api.nobody.get("/readyz")).json()["checks"]
+    assert {"store": "cannot be reached", "files": "did not answer"}[away] in checks.pop(away)
+    assert checks == {"worker": "ok", "files" if away == "store" else "store": f"waits for the {away}"}
+    for path in (SESSIONS, "/api/files/user"):
+        assert problem(await api.ada.get(path)) == "unavailable"
