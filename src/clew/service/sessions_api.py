@@ -16,6 +16,7 @@ from starlette.responses import Response
 from .. import Ref
 from ..ids import new_id
 from . import items_api, threads_api
+from .endpoints import room_of
 from .identity import Identity, identity_of
 from .operations import Operation, Parameter, query_of, read_json, send
 from .preconditions import once_of, use_of
@@ -56,7 +57,7 @@ async def create(request: Request) -> Response:
     # Made from the key, so that the request that is sent again means the same session.
     id = _prefix(volume) + (new_id() if once is None else threads_api.digest_of(volume.owner, once))
     made, headers = await threads_api.make(
-        store_of(request),
+        room_of(request),
         Ref(volume.owner, id),
         items,
         once=await use_of(request, once),

@@ -10,9 +10,9 @@ from msgspec import UnsetType
 from starlette.requests import Request
 from starlette.responses import Response
 
-from .. import NewItem, Once, Page, Ref, Store, Thread
-from ..errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError
-from ..ids import new_thread_id
+from .. import Appended, NewItem, Once, Page, Ref, Store, Thread
+from ..errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError, UnavailableError
+from ..ids import new_id, new_thread_id
 from ..limits import MAX_PAGE
 from ..model import JSON
 from ..store.checks import UNSET as KEEP
@@ -21,6 +21,8 @@ from .identity import identity_of
 from .operations import Operation, Parameter, choice_of, in_header, number_of, query_of, read_json, send
 from .preconditions import is_fresh, once_of, revision_of, use_of
 from .problems import PreconditionError
+from .room import Room
+from .settling import settle
 from .wire import CreateBody, ThreadPage, ThreadView, UpdateBody, new_items, read_body, thread_etag, thread_view
 
 BASE: Final = "/api/v1/threads"
@@ -55,7 +57,7 @@ async def create(request: Request) -> Response:
     for each in body.items:
         check_in_path(each.id, "an item's id")
     made, headers = await make(
-        store_of(request),
+        room_of(request),
         Ref(owner, id),
         new_items(body.items),
         once=await use_of(request, once),
@@ -100,7 +102,7 @@ def digest_of(*words: str) -> str:
 
 
 async def make(
-    store: Store,
+    room: Room,
     ref: Ref,
     items: Sequence[NewItem],
     *,
@@ -111,14 +113,28 @@ async def make(
     sliding: bool = True,
 ) -> tuple[Thread, dict[str, str]]:
     """Make a thread that is not there yet, and return it with the headers that tell of it; AlreadyExistsError where it is."""
+    # A token in any case: so it can be repeated until it is known what became of it.
+    token, is_made = once or f"http:make:{new_id()}", False
+
+    async def work(store: Store) -> tuple[Appended, Thread]:
+        nonlocal is_made
+        done = await store.items.append(ref, items, once=token, expect=0, create=True, title=title, metadata=metadata)
+        is_made = True
+        if ttl is not None:
+            await store.threads.expire(ref, ttl, sliding=sliding)
+        return done, await store.threads.get(ref)
+
     try:
-        done = await store.items.append(ref, items, once=once, expect=0, create=True, title=title, metadata=metadata)
+        try:
+            done, made = await work(room.store)
+        except UnavailableError as error:
+            if not (error.lost or is_made):
+                raise
+            done, made = await settle(room, work, error)
     except ConflictError as error:
         raise AlreadyExistsError("there is a thread with this id already", actual=error.actual) from error
-    if ttl is not None:
-        await store.threads.expire(ref, ttl, sliding=sliding)
-    made = await store.threads.get(ref)
-    return made, {"etag": thread_etag(made.revision)} | ({"idempotency_replayed": "true"} if done.replayed else {})
+    is_again = once is not None and done.replayed
+    return made, {"etag": thread_etag(made.revision)} | ({"idempotency_replayed": "true"} if is_again else {})
 
 
 async def page_of(store: Store, owner: str, query: dict[str, str]) -> Page[Thread]:

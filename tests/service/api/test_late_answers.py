@@ -15,7 +15,7 @@ from clew.service import settling
 from servers import MissingBinaryError, Server
 
 from ...support import do_without, wait_until, with_options
-from .conftest import SESSIONS, Serve, problem
+from .conftest import SESSIONS, THREADS, Serve, problem
 
 
 async def test_a_message_whose_answer_is_late_is_answered_when_the_store_is_and_is_there_once(
@@ -35,6 +35,18 @@ async def test_a_message_whose_answer_is_late_is_answered_when_the_store_is_and_
             reply = await post
             assert (reply.status_code, reply.json()["duplicates"]) == (201, []), reply.text
         assert await read(api.ada, here) == ["plain", "keyed"]
+        # Neither is a session that is made refused, and there all the same.
+        before = len((await api.ada.get(SESSIONS)).json()["data"])
+        for path, body in ((SESSIONS, {"initial_message": "first"}), (THREADS, {"id": "mine", "ttl": 60})):
+            server.pause()
+            began = time.monotonic()
+            post = asyncio.create_task(api.ada.post(path, json=body))
+            await wait_until(lambda: time.monotonic() > began + 0.8)  # noqa: B023
+            server.resume()
+            reply = await post
+            assert (reply.status_code, reply.headers.get("idempotency-replayed")) == (201, None), reply.text
+        assert reply.json()["expires_at"] is not None
+        assert len((await api.ada.get(SESSIONS)).json()["data"]) == before + 2
         # Nobody waits for ever.
         monkeypatch.setattr(settling, "SETTLE_S", 0.2)
         server.pause()
