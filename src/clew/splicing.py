@@ -28,6 +28,7 @@ class Splicing(Protocol):
         mark: bytes,
         tail: int,
         keep: int = 0,
+        head: bytes = b"",
         whole: bool = False,
         ttl_ms: int | None = None,
         ttl_at: tuple[int, int] | None = None,
@@ -41,7 +42,9 @@ class Splicing(Protocol):
             mark: what these last bytes must begin with; not empty.
             tail: how many they are, from 1 to MAX_TAIL_BYTES. A shorter value does not match.
             keep: how many of the very last bytes stay, after `data`; fewer than `tail`.
-            whole: whether the whole value is replaced; then nothing is kept.
+            head: what comes in the place of as many bytes at the beginning, in the same step. A value that is not as long
+                as head and tail together does not match.
+            whole: whether the whole value is replaced; then nothing is kept, and there is no head.
             ttl_ms: milliseconds it then has left; 0 for ever; None leaves its time alone.
             ttl_at: from where to where (exclusive) in these last bytes the milliseconds stand as decimal digits, spaces before
                 them; what is no such number leaves its time alone.
@@ -62,6 +65,7 @@ def check_splice(
     mark: bytes,
     tail: int,
     keep: int,
+    head: bytes,
     whole: bool,
     ttl_ms: int | None,
     ttl_at: tuple[int, int] | None,
@@ -70,6 +74,7 @@ def check_splice(
     check_value_key(key)
     check_data(data, "what is put at the end of a value")
     check_data(mark, "the mark")
+    check_data(head, "the head")
     if isinstance(tail, bool) or not isinstance(tail, int) or not 1 <= tail <= MAX_TAIL_BYTES:
         raise InvalidError(f"the tail is a number of bytes from 1 to {MAX_TAIL_BYTES:,}, not {tail!r}")
     if not 1 <= len(mark) <= tail:
@@ -78,6 +83,8 @@ def check_splice(
         raise InvalidError(
             f"what is kept of a tail of {tail} bytes is a number of fewer bytes, 0 for a whole value, not {keep!r}"
         )
+    if head and whole:
+        raise InvalidError("a whole value has no head of its own: put it into the data")
     if len(data) + keep < tail:
         raise InvalidError("what is put at the end is shorter than what it replaces: put the whole value")
     if ttl_ms is not None and ttl_at is not None:

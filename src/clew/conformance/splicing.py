@@ -100,6 +100,22 @@ class SplicingSuite(Suite):
             assert (await backend.splice_value(key(), piece + b"]=0001", mark=b"]=", tail=11, keep=5))[0]
         assert await backend.get_value(key()) == b"[a" + b"b" * 20_000 + b"c]=0001 kept"
 
+    async def test_the_beginning_may_be_put_in_the_same_step(self, backend: Both, key: Keys) -> None:
+        await backend.put_value(key(), b"head-" + b"x" * 30_000 + END)
+        for number in range(3):
+            head = b"%d%d%d%d" % ((number,) * 4)
+            assert (await backend.splice_value(key(), b"more" + END, mark=END, tail=6, head=head))[0]
+            assert await backend.get_value(key()) == head + b"-" + b"x" * 30_000 + b"more" * (number + 1) + END
+        assert (await backend.splice_value(key(), b"y" + END, mark=b"no", tail=6, head=b"never")) == (False, END)
+        long = b"z" * (5 + 30_000 + 6)  # into what was added
+        assert (await backend.splice_value(key(), b"y" + END, mark=END, tail=6, head=long))[0]
+        assert await backend.get_value(key()) == long + b"remore" + b"y" + END
+        found = await backend.get_value(key())
+        assert found is not None
+        answer = await backend.splice_value(key(), END, mark=END, tail=6, head=b"w" * (len(found) - 5))
+        assert answer == (False, END)
+        assert await backend.get_value(key()) == found
+
     async def test_a_time_to_live_is_left_given_or_read_from_the_tail(self, backend: Both, key: Keys) -> None:
         async def splice(end: bytes, **times: Any) -> int:
             assert (await backend.splice_value(key(), b"," + end, mark=b"]", tail=8, **times))[0]
@@ -174,6 +190,8 @@ class SplicingSuite(Suite):
             {"keep": 6},
             {"keep": -1},
             {"keep": 1, "whole": True},
+            {"head": "text"},
+            {"head": b"1", "whole": True},
             {"data": b"1234", "keep": 1},
             {"tail": True},
             {"tail": MAX_TAIL_BYTES + 1},

@@ -113,6 +113,7 @@ class Values:
         mark: bytes,
         tail: int,
         keep: int = 0,
+        head: bytes = b"",
         whole: bool = False,
         ttl: float | Unset | None = UNSET,
         ttl_at: tuple[int, int] | None = None,
@@ -126,7 +127,8 @@ class Values:
             mark: what these last bytes must begin with.
             tail: from 1 to `splicing.MAX_TAIL_BYTES`.
             keep: how many of the very last bytes stay, after `data`.
-            whole: whether all of it is replaced; then nothing is kept.
+            head: what comes in the place of as many bytes at the beginning.
+            whole: whether all of it is replaced; then nothing is kept, and there is no head.
             ttl: seconds that it then has left; None for ever; its time is left alone where nothing is given.
             ttl_at: from where to where in these last bytes its milliseconds stand as digits, 0 for ever, instead of `ttl`.
 
@@ -137,7 +139,7 @@ class Values:
             self._splicing = need_splicing(self._backend)
         ttl_ms = None if isinstance(ttl, Unset) else 0 if ttl is None else ttl_ms_of(ttl)
         return await self._splicing.splice_value(
-            self._name(key), data, mark=mark, tail=tail, keep=keep, whole=whole, ttl_ms=ttl_ms, ttl_at=ttl_at
+            self._name(key), data, mark=mark, tail=tail, keep=keep, head=head, whole=whole, ttl_ms=ttl_ms, ttl_at=ttl_at
         )
 
     async def _put(self, key: str, value: JSON, ttl: float | None, when: Any_ | None) -> bool:

@@ -26,6 +26,7 @@ def splice_value(
     mark: bytes,
     size: int,
     keep: int,
+    head: bytes,
     whole: bool,
     ttl_ms: int | None,
     ttl_at: tuple[int, int] | None,
@@ -44,7 +45,11 @@ def splice_value(
         data += tail[size - keep :]
         if length - size + len(data) > MAX_DATA_BYTES:
             raise too_large()
+        if len(head) > length - size:
+            return False, tail
         _write_end(unit, key, length - size, last, data)
+        if head:
+            _write_start(unit, key, row[0], head)
     if ttl_at is not None:
         digits = _NUMBER.fullmatch(tail[slice(*ttl_at)])
         ttl_ms = None if digits is None else int(digits[1])
@@ -75,6 +80,18 @@ def _read_end(unit: Unit, key: str, rowid: int, size: int) -> tuple[int, tuple[i
 def _replace(unit: Unit, key: str, data: bytes) -> None:
     """Set the data of a value that is there, and leave its time alone."""
     unit.db.execute("UPDATE value SET data = ? WHERE key = ?", (data, key))
+
+
+def _write_start(unit: Unit, key: str, rowid: int, head: bytes) -> None:
+    """Write over the first bytes of a value in place, which leaves its parts alone."""
+    (first,) = unit.db.execute("SELECT min(starts) FROM value_part WHERE key = ?", (key,)).fetchone()
+    if len(head) <= first:
+        with unit.db.blobopen("value", "data", rowid) as blob:
+            blob.write(head)
+        return
+    found = get_value(unit, key)
+    assert found is not None
+    _replace(unit, key, head + found[len(head) :])
 
 
 def _write_end(unit: Unit, key: str, at: int, last: tuple[int, bytes] | None, data: bytes) -> None:
