@@ -171,8 +171,10 @@ class _Body:
 
 
 def _length_of(scope: Scope) -> int:
-    text = next((value for name, value in scope["headers"] if name == b"content-length"), b"0")
-    return int(text) if text.isdigit() and len(text) < 19 else 0
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() and len(value) < 19 else 0
+    return 0
 
 
 def _is_stream(message: Message) -> bool:
