@@ -68,7 +68,9 @@ async def run(plan: Plan) -> list[Row]:
         if plan.wants(LATENCY):
             works = {"subject": _one_by_one(ours[0], posts[0]), "floor": _one_by_one(theirs[0], pushes[0])}
             times, cpu = await _measure(LATENCY, works, pids, plan.rounds, CALLS)
-            note = "one connection; floor: await client.rpush(key, await request.body()) in an endpoint of Starlette"
+            note = (
+                "one connection; floor: JSONResponse(await client.rpush(key, await request.body())) in an endpoint of Starlette"
+            )
             rows.append(judge_cost(LATENCY, times["subject"], times["floor"], note=note))
             rows.append(judge_cost(f"{LATENCY}/cpu", cpu["subject"], cpu["floor"], note=CPU_NOTE, free=True))
         if plan.wants(THROUGHPUT):

@@ -17,7 +17,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from clew.service.serving import run, serve
@@ -38,7 +38,7 @@ def serve_subject(url: str) -> None:
 
 
 def make_floor(url: str, links: int) -> Starlette:
-    """Return an application whose one endpoint pushes what it is sent, over a pool of connections that callers wait for."""
+    """Return an application whose one endpoint pushes what it is sent and answers with the reply, over a pool of connections that callers wait for."""
     parts = urlsplit(url)
     pool: redis.BlockingConnectionPool = redis.BlockingConnectionPool(
         max_connections=links,
@@ -53,8 +53,7 @@ def make_floor(url: str, links: int) -> Starlette:
     client: redis.Redis = redis.Redis.from_pool(pool)
 
     async def push(request: Request) -> Response:
-        await client.rpush("floor", await request.body())
-        return Response(status_code=201)
+        return JSONResponse(await client.rpush("floor", await request.body()), 201)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
