@@ -228,10 +228,16 @@ def _foreign_view(item: Item) -> dict[str, Any]:
     return view
 
 
+_OF_CHATKIT: Final = {"user_message": "user", "assistant_message": "assistant"}
+
+
 def _role_of(item: Item) -> str:
     try:
         value = _decode(item.data)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         value = None
-    role = value.get("role") if isinstance(value, dict) else None
+    role = None
+    if isinstance(value, dict):
+        # A channel's message in ChatKit's shape has who wrote it as its author.
+        role = value.get("role") or _OF_CHATKIT.get(str(value.get("type")))
     return role if isinstance(role, str) and role else item.author or item.kind

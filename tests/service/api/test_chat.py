@@ -101,6 +101,8 @@ async def test_a_conversation_keeps_its_session_on_every_instance_and_the_page_g
     items = await items_of(other.ada, session)
     # Who wrote it is noted, and is nobody's identity.
     assert [item["author"] for item in items] == ["4711", "assistant", "4711", "assistant", "user", "assistant"]
+    messages = (await one.ada.get(f"/api/sessions/{session}/messages?limit=2")).json()["data"]
+    assert [message["role"] for message in messages] == ["user", "assistant"]
     thread = (await one.ada.get(f"{THREADS}/{session}")).json()
     assert thread["metadata"] == {"channel": "telegram", "conversation_id": "telegram:123"}
     # Another caller's conversation of the same name is another one.

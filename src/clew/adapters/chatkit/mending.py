@@ -34,8 +34,11 @@ async def find_newest(store: clew.Store, ref: Ref, but: str | None = None) -> Ru
 
 
 def is_broken(run: Run) -> bool:
-    """Tell whether the run was marked interrupted by somebody else than its producer, which saved nothing then."""
-    return run.state == "interrupted" and run.end is not None and run.end.at.seq == 0
+    """Tell whether the run was marked interrupted by somebody else than its producer, which saved nothing then.
+
+    A run with data of its own is none of a ChatKit server's: no answer was made by it.
+    """
+    return not run.data and run.state == "interrupted" and run.end is not None and run.end.at.seq == 0
 
 
 async def mend(store: clew.Store, ref: Ref, run: Run) -> None:
