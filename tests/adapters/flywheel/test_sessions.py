@@ -270,3 +270,26 @@ async def test_what_another_tool_wrote_meanwhile_is_not_overwritten(
     assert session.history[1:] == [{"theirs": True}, {"mine": True}]
     assert session.context["theirs"] == 1
     assert await manager.load_session("s1") == session
+
+
+async def test_a_save_writes_what_has_changed_and_the_document_stays_whole(
+    managers: Managers, store: clew.Store, prefix: str
+) -> None:
+    manager = managers()
+    session = make_session(context={"history": [{"n": 0}]}, history=[{"n": n, "text": "x" * 200} for n in range(200)])
+    values = store.values(f"{prefix}:session:")
+    for size in (0, 5, 100, 3, 5_000, 10, 20):
+        session.context["pad"] = "y" * size
+        session.history.append({"n": size, "at": datetime(2025, 1, 1)} if size == 100 else {"n": size})
+        session.total_queries += 1
+        assert (await manager.save_session(session)).status == "saved"
+        if size in (3, 10):
+            assert await manager.append_history(session, {"quick": size})
+        raw = await values.get_data("s1")
+        assert raw is not None
+        found = json.loads(raw)
+        assert (len(found["history"]), found["total_queries"]) == (len(session.history), session.total_queries)
+        assert await managers().load_session("s1") == session
+    del session.history[:150]
+    assert await manager.save_session(session)
+    assert await managers().load_session("s1") == session

@@ -16,7 +16,7 @@ import msgspec
 
 from ...errors import InvalidError, UnreadableError
 from ...model import JSON
-from .exact import DATETIMES, encode_entries, encode_object, thaw
+from .exact import DATETIMES, encode_entries, encode_object, reads_on, thaw
 
 START: Final = b'],"last_active":"'
 _REVISION: Final = b'","_revision":"'
@@ -29,6 +29,9 @@ SEAL_BYTES: Final = len(START) + 32 + len(_REVISION) + 16 + 1 + KEPT
 TTL_AT: Final = (SEAL_BYTES - 1 - DIGITS, SEAL_BYTES - 1)
 """Where in a seal its milliseconds stand."""
 OF_SEAL: Final = ("last_active", "_revision", "_ttl_ms")
+
+SPARE: Final = 128
+"""A head is filled up with spaces to a multiple of so many bytes, and has at least so many to spare."""
 
 _SEAL: Final = re.compile(rb'\],"last_active":"[^"\\]{32}","_revision":"[0-9a-f]{16}","_ttl_ms": *[0-9]+\}')
 
@@ -46,6 +49,24 @@ class Document:
     head: dict[str, JSON]
     entries: list[JSON]
     seal: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A document to be stored.
+
+    Attributes:
+        raw: all of it.
+        count: how many entries it has.
+        head: how it begins.
+        tail: what has to be put in the place of the stored document's seal, with `head` at its beginning, to make it this one;
+            None where that does not do.
+    """
+
+    raw: bytes
+    count: int
+    head: bytes
+    tail: bytes | None
 
 
 def make_seal(ttl_ms: int) -> bytes:
@@ -70,17 +91,28 @@ def ttl_ms_in(seal: bytes) -> int:
 
 def compose(
     head: dict[str, JSON], field: str, entries: list[JSON], ttl_ms: int, what: str, before: tuple[bytes, int] = (b"", 0)
-) -> bytes:
+) -> Draft:
     """Return a document with a new seal; InvalidError where it would not come back as it is.
 
     Args:
-        before: a sealed document, and how many entries it has: those that still read the same are not looked at again.
+        before: the document that it follows, and how many entries that has: those that still read the same are not looked at
+            again, and need not be sent again.
     """
     name = b',"%s":' % field.encode()
     raw, count = before
-    start = raw.find(name) + len(name) + 1 if count else 0
-    encoded = encode_entries(entries, f"{what}'s {field}", (raw[start:-SEAL_BYTES], count))
-    return b"".join((encode_object(head, what)[:-1], name, encoded[:-1], make_seal(ttl_ms)))
+    room = raw.find(name) if count else -1
+    known = raw[room + len(name) + 1 : -SEAL_BYTES] if room >= 0 else b""
+    encoded = encode_entries(entries, f"{what}'s {field}", (known, count if known else 0))
+    start = encode_object(head, what)[:-1]
+    seal = make_seal(ttl_ms)
+    if known and len(start) <= room and reads_on(encoded, known):
+        start = start.ljust(room)
+        tail = encoded[1 + len(known) : -1] + seal
+    else:
+        # Spaces, so that a head that grows a little can be written in the same place.
+        start = start.ljust((len(start) + 2 * SPARE) // SPARE * SPARE)
+        tail = None
+    return Draft(b"".join((start, name, encoded[:-1], seal)), len(entries), start, tail)
 
 
 def seal_of(data: bytes) -> bytes | None:

@@ -44,7 +44,7 @@ def encode_entries(entries: list[JSON], what: str, before: tuple[bytes, int] = (
     looked_at = entries
     try:
         data = msgspec.json.encode(entries)
-        if count and data.startswith(known, 1) and data[len(known) + 1] in b",]":
+        if count and reads_on(data, known):
             # To look at all of them would take as long as to write them.
             looked_at = [entries[0], *entries[count - 1 :]]
         msgspec.convert(looked_at, _PLAIN)
@@ -54,6 +54,11 @@ def encode_entries(entries: list[JSON], what: str, before: tuple[bytes, int] = (
         if DATETIMES in entry:
             _refuse_note(entry)
     return data
+
+
+def reads_on(data: bytes, known: bytes) -> bool:
+    """Tell whether a list's JSON begins with these entries."""
+    return data.startswith(known, 1) and data[len(known) + 1] in b",]"
 
 
 def _encode_closely(entries: list[JSON], what: str) -> bytes:

@@ -230,4 +230,4 @@ class RedisExecutionCache(Kept):
 
     def _write(self, head: dict[str, JSON], lines: list[JSON], seal: bytes | None = None) -> bytes:
         ttl_ms = self._history_ttl_ms if seal is None else ttl_ms_in(seal)
-        return compose(head, EXECUTIONS, lines, ttl_ms, "the history")
+        return compose(head, EXECUTIONS, lines, ttl_ms, "the history").raw

@@ -9,7 +9,7 @@ from typing import Final
 
 from ...errors import ConflictError
 from ...store import Values
-from .document import KEPT, SEAL_BYTES, START, TTL_AT, fresh_part, seal_of, ttl_ms_in
+from .document import KEPT, SEAL_BYTES, START, TTL_AT, Draft, fresh_part, seal_of, ttl_ms_in
 
 MOST_TRIES: Final = 50
 """How often a document is read and written again before whoever is quicker has won."""
@@ -69,14 +69,19 @@ async def replace_as_read(values: Values, key: str, stored: bytes, written: byte
     """Put a sealed document where `stored` still stands; tell whether it was done, and whether there is a document at all."""
     seal = seal_of(stored)
     if seal is not None:
-        return await replace_sealed(values, key, seal, written)
-    done, found = await values.put_data(key, written, ttl=ttl_in(written), when=stored)
+        done, found = await values.splice(key, written, mark=seal, tail=SEAL_BYTES, whole=True, ttl=ttl_in(written))
+    else:
+        done, found = await values.put_data(key, written, ttl=ttl_in(written), when=stored)
     return done, found is not None
 
 
-async def replace_sealed(values: Values, key: str, seal: bytes, written: bytes) -> tuple[bool, bool]:
-    """Put a sealed document where one with this seal stands; tell as `replace_as_read`."""
-    done, found = await values.splice(key, written, mark=seal, tail=SEAL_BYTES, whole=True, ttl=ttl_in(written))
+async def replace_sealed(values: Values, key: str, seal: bytes, draft: Draft) -> tuple[bool, bool]:
+    """Put a document where one with this seal stands, sending no more than has changed; tell as `replace_as_read`."""
+    ttl = ttl_in(draft.raw)
+    if draft.tail is not None:
+        done, found = await values.splice(key, draft.tail, mark=seal, tail=SEAL_BYTES, head=draft.head, ttl=ttl)
+    else:
+        done, found = await values.splice(key, draft.raw, mark=seal, tail=SEAL_BYTES, whole=True, ttl=ttl)
     return done, found is not None
 
 

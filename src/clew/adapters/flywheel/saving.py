@@ -12,7 +12,7 @@ from ...errors import InvalidError, UnavailableError
 from ...limits import MAX_TTL_MS
 from ...model import JSON
 from ...store import Values
-from .document import SEAL_BYTES, Document, compose, decode, split, ttl_ms_in
+from .document import SEAL_BYTES, Document, Draft, compose, decode, split, ttl_ms_in
 from .exact import thaw
 from .fields import HISTORY, check_head, head_of, others_of, session_of
 from .journal import MOST_TRIES, busy, let_others_go, replace_as_read, replace_sealed, ttl_in
@@ -48,7 +48,7 @@ class Saver:
         origin = Origin(raw, document.seal, count, others=others_of(document.head), version=document.head[NAME])
         return session_of(document, origin, what)
 
-    def write(self, session: UniversalSession) -> bytes:
+    def write(self, session: UniversalSession) -> Draft:
         """Return a session's document; InvalidError where it cannot be stored as it is."""
         origin = session._origin
         head = head_of(session, self._version_of(origin), {} if origin is None else origin.others)
@@ -61,7 +61,7 @@ class Saver:
         ttl_ms = self.ttl_ms_of(document.head.get("ttl_seconds")) if document.seal is None else ttl_ms_in(document.seal)
         session = session_of(document, Origin(raw, document.seal), what)
         head = head_of(session, document.head[NAME], others_of(document.head))
-        return compose(head, HISTORY, [*document.entries, *more], ttl_ms, WHAT)
+        return compose(head, HISTORY, [*document.entries, *more], ttl_ms, WHAT).raw
 
     def ttl_ms_of(self, seconds: JSON) -> int:
         """Return milliseconds, the manager's for None; InvalidError unless it is from 0.001 seconds to a hundred years."""
@@ -69,49 +69,53 @@ class Saver:
 
     async def save(self, values: Values, session: UniversalSession, *, overwrite: bool) -> Outcome:
         """Store a session, and note on it what it was stored as."""
-        raw = self.write(session)
-        count = len(session.history)
+        draft = self.write(session)
+        raw = draft.raw
         origin = session._origin
         try:
             if overwrite:
                 await values.put_data(session.id, raw, ttl=ttl_in(raw))
-            elif not await self._put(values, session.id, origin, raw):
-                return await self._save_merged(values, session, raw, count)
+            elif not await self._put(values, session.id, origin, draft):
+                return await self._save_merged(values, session, draft)
         except UnavailableError:
             session._origin = replace(origin or Origin(None), attempt=raw)
             raise
-        _settle(session, raw, count)
+        _settle(session, draft)
         return Outcome("saved")
 
-    async def _put(self, values: Values, key: str, origin: Origin | None, raw: bytes) -> bool:
+    async def _put(self, values: Values, key: str, origin: Origin | None, draft: Draft) -> bool:
         """Write the document where nobody else wrote since `origin`; where there is none any more, it is made again."""
         there = False
         if origin is not None and origin.raw is not None:
             if origin.stale:
                 return False
-            if origin.seal is not None:
-                done, there = await replace_sealed(values, key, origin.seal, raw)
+            if origin.seal is None:
+                done, there = await replace_as_read(values, key, origin.raw, draft.raw)
+            elif origin.appended is None:
+                done, there = await replace_sealed(values, key, origin.seal, draft)
             else:
-                done, there = await replace_as_read(values, key, origin.raw, raw)
+                # What was added since stands in the store already, and not in the document that the draft follows.
+                done, there = await replace_sealed(values, key, origin.seal, replace(draft, tail=None))
             if done or there:
                 return done
-        return (await values.put_data(key, raw, ttl=ttl_in(raw), when=None))[0]
+        return (await values.put_data(key, draft.raw, ttl=ttl_in(draft.raw), when=None))[0]
 
-    async def _save_merged(self, values: Values, session: UniversalSession, raw: bytes, count: int) -> Outcome:
+    async def _save_merged(self, values: Values, session: UniversalSession, draft: Draft) -> Outcome:
         what = f"the session {session.id!r}"
+        raw = draft.raw
         mine = self.read(raw, what)
         origin = session._origin
         for turn in range(MOST_TRIES):
             stored = await values.get_data(session.id)
             if stored is None:
                 if (await values.put_data(session.id, raw, ttl=ttl_in(raw), when=None))[0]:
-                    _settle(session, raw, count)
+                    _settle(session, draft)
                     return Outcome("saved")
                 continue
             theirs = self.read(stored, what)
             check_head(theirs.head, what)
             head, entries = merge(self._base(origin, theirs, what), mine, theirs)
-            merged = compose(head, HISTORY, entries, ttl_ms_in(raw[-SEAL_BYTES:]), WHAT)
+            merged = compose(head, HISTORY, entries, ttl_ms_in(raw[-SEAL_BYTES:]), WHAT).raw
             if (await replace_as_read(values, session.id, stored, merged))[0]:
                 self._refresh(session, raw, mine, merged)
                 return Outcome("saved", merged=True)
@@ -152,9 +156,9 @@ class Saver:
         return self._schema.version if origin is None or origin.version is None else origin.version
 
 
-def _settle(session: UniversalSession, raw: bytes, count: int) -> None:
-    """Note on a session that it is stored as `raw`."""
-    was = session._origin
+def _settle(session: UniversalSession, draft: Draft) -> None:
+    """Note on a session that the draft of it is stored."""
+    was, raw, count = session._origin, draft.raw, draft.count
     if was is None:
         session._origin = Origin(raw, raw[-SEAL_BYTES:], count)
     else:
