@@ -52,6 +52,7 @@ class Room:
         self._stack = AsyncExitStack()
         self._server: DurableServer[Context] | None = None
         self._store: clew.Store | None = None
+        self._kit: ChannelKit | None = None
         self._files: Files | None = None
         self._attachments: ClewAttachmentStore[Context] | None = None
         self._why: ClewError = UnavailableError("the store is being opened")
@@ -110,6 +111,13 @@ class Room:
         if self._store is None:
             raise self._why
         return self._store
+
+    @property
+    def kit(self) -> ChannelKit:
+        """The store as ChatKit has it. As `server`."""
+        if self._kit is None:
+            raise self._why
+        return self._kit
 
     @property
     def files(self) -> Files:
@@ -173,7 +181,7 @@ class Room:
             kit = ChannelKit(store, attachments=attachments)
             server = DurableServer(self._make_server(kit, attachments), lease=self._lease, beat=self._beat)
             await self.chat.attach(server, kit)
-            self._server = server
+            self._server, self._kit = server, kit
             self._store, self._files, self._attachments = store, files, attachments
             self._stack = stack.pop_all()
         return True

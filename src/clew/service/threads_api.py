@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import Appended, NewItem, Once, Page, Ref, Store, Thread
+from ..adapters.chatkit.threads import HAS_ATTACHMENTS
 from ..errors import AlreadyExistsError, ConflictError, InvalidError, NotFoundError, UnavailableError
 from ..ids import new_id, new_thread_id
 from ..limits import MAX_PAGE
@@ -27,6 +28,8 @@ from .wire import CreateBody, ThreadPage, ThreadView, UpdateBody, new_items, rea
 
 BASE: Final = "/api/v1/threads"
 ONE: Final = BASE + "/{thread}"
+ATTEMPTS: Final = 5
+"""How often a thread that gets new attachments is tried to be deleted."""
 
 
 def store_of(request: Request) -> Store:
@@ -169,12 +172,23 @@ async def change(request: Request, ref: Ref, title: str | UnsetType | None, meta
 
 
 async def drop(request: Request, ref: Ref) -> Response:
-    """Delete a thread, if `If-Match` holds, and answer so."""
-    threads = store_of(request).threads
-    try:
-        was_there = await threads.delete(ref, expect=revision_of(request))
-    except ConflictError as error:
-        raise PreconditionError("the thread has changed since this ETag") from error
+    """Delete a thread with the attachments of its messages, if `If-Match` holds, and answer so."""
+    threads, expect, was_there = store_of(request).threads, revision_of(request), False
+    for _ in range(ATTEMPTS):
+        try:
+            was_there = await threads.delete(ref, expect=expect, unless_note=HAS_ATTACHMENTS)
+            break
+        except ConflictError as error:
+            if isinstance(error.actual, int):
+                raise PreconditionError("the thread has changed since this ETag") from error
+        # The bytes of its attachments go first, so that a deletion that breaks off is finished by the next one.
+        seen = await threads.get(ref)
+        if expect is not None and seen.revision != expect:
+            raise PreconditionError("the thread has changed since this ETag")
+        await room_of(request).kit.delete_attachments(ref.id, {"owner": ref.owner})
+        expect = None if expect is None else expect + 1
+    else:
+        raise ConflictError("the thread gets attachments faster than they can be deleted: try again")
     if not was_there:
         # It says which it is: never there, or gone.
         await threads.get(ref)

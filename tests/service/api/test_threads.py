@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from .conftest import JSON, THREADS, Api, make_thread, problem
+import httpx2
+import pytest
+
+from ...support import wait_until
+from .conftest import JSON, SESSIONS, THREADS, Api, make_thread, problem
 from .signing import bearer, sign
 
 
@@ -213,3 +217,26 @@ async def test_an_id_of_any_characters_has_an_address_and_can_be_talked_in(lone:
         asked = {"type": "threads.add_user_message", "params": {"thread_id": id, "input": message}}
         reply = await lone.ada.post("/chatkit", json=asked)
         assert (reply.status_code, f"{THREADS}/{reply.headers['clew-thread']}") == (200, made.headers["location"]), reply.text
+
+
+@pytest.mark.parametrize("address", [THREADS, SESSIONS])
+async def test_with_a_thread_go_the_files_of_its_messages(api: Api, address: str) -> None:
+    async def ask(kind: str, **params: JSON) -> httpx2.Response:
+        return await api.ada.post("/chatkit", json={"type": kind, "params": params})
+
+    made = (await ask("attachments.create", name="a.txt", size=5, mime_type="text/plain")).json()
+    place = made["upload_descriptor"]
+    assert (await api.ada.request(place["method"], place["url"], headers=place["headers"], content=b"hello")).status_code == 200
+    content = [{"type": "input_text", "text": "words 1 0"}]
+    said: JSON = {"content": content, "attachments": [made["id"]], "quoted_text": None, "inference_options": {}}
+    thread = (await ask("threads.create", input=said)).headers["clew-thread"]
+    file, here = f"/api/v1/attachments/{made['id']}", f"{address}/{thread}"
+    await wait_until(lambda: api.app.state.room.server.busy == 0)
+    assert (await api.ada.get(file)).content == b"hello"
+    assert (await api.ada.delete(here, headers={"if-match": '"1"'})).status_code == 412
+    assert (await api.ada.get(file)).status_code == 200
+    etag = (await api.ada.get(here)).headers["etag"]
+    assert (await api.ada.delete(here, headers={"if-match": etag})).status_code == 204
+    assert (await api.ada.get(file)).status_code == 404
+    assert (await api.app.state.room.files.list(("attachments",))).data == []
+    assert (await api.ada.get(here)).status_code == 410

@@ -155,6 +155,12 @@ class ChatKitStore(Store[TContext]):
                     await self._delete_attachments(ref, context)
             raise ConflictError(f"the thread {thread_id!r} gets attachments faster than they can be deleted: try again")
 
+    async def delete_attachments(self, thread_id: str, context: TContext) -> None:
+        """Delete the attachments of a thread's messages. The thread stays, to be deleted otherwise than by `delete_thread`."""
+        ref = self.ref_of(thread_id, context)
+        with telling():
+            await self._delete_attachments(ref, context)
+
     # -- items --------------------------------------------------------------------------------------------------------
 
     async def load_thread_items(
