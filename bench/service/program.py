@@ -38,7 +38,11 @@ def serve_subject(url: str) -> None:
 
 
 def make_floor(url: str, links: int) -> Starlette:
-    """Return an application whose one endpoint pushes what it is sent and answers with the reply, over a pool of connections that callers wait for."""
+    """Return an application whose one endpoint pushes what it is sent, and answers with Redis's reply.
+
+    Args:
+        links: connections to Redis at most, which callers wait for.
+    """
     parts = urlsplit(url)
     pool: redis.BlockingConnectionPool = redis.BlockingConnectionPool(
         max_connections=links,
