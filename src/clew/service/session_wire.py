@@ -127,7 +127,7 @@ def read_messages(body: bytes) -> list[NewItem]:
     given = read_body(body, list[Raw])
     if not 1 <= len(given) <= MAX_CHANGES:
         raise InvalidError(f"there are {len(given):,} messages: from 1 to {MAX_CHANGES:,} are taken at once")
-    return [read_message(bytes(each)) for each in given]
+    return [read_message(bytes(each), f"number {number} of the list") for number, each in enumerate(given, 1)]
 
 
 def read_initial(given: Raw | UnsetType) -> list[NewItem]:
@@ -141,13 +141,15 @@ def read_initial(given: Raw | UnsetType) -> list[NewItem]:
     return [read_message(data)]
 
 
-def read_message(data: bytes) -> NewItem:
-    """Return the item that keeps a message, byte for byte."""
+def read_message(data: bytes, what: str = "this") -> NewItem:
+    """Return the item that keeps a message, byte for byte; InvalidError, which calls it `what`, where it is none."""
+    if not data:
+        raise InvalidError("the body is empty: send a message, or a list of them, as JSON")
     try:
         value = _decode(data)
         message = msgspec.convert(value, MessageBody)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidError(f"this is no message: {error}") from error
+        raise InvalidError(f"{what} is no message: {error}") from error
     except RecursionError as error:
         raise InvalidError("the message is nested too deeply") from error
     for each in value.values():

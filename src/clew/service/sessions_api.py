@@ -10,10 +10,12 @@ from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
+from msgspec import UNSET
 from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import Ref
+from ..errors import InvalidError
 from ..ids import new_id
 from . import items_api, threads_api
 from .endpoints import room_of
@@ -86,6 +88,8 @@ async def get(request: Request) -> Response:
 async def update(request: Request) -> Response:
     """Rename a session, change some fields of its metadata, or both."""
     body = read_body(await read_json(request), UpdateSessionBody)
+    if body.name is UNSET and body.metadata is UNSET:
+        raise InvalidError("there is nothing to change: give a name or metadata")
     volume, ref = _session_of(request, to_write=True)
     found = await threads_api.change(request, ref, body.name, body.metadata)
     return send(session_view(found, volume), etag=thread_etag(found.revision))

@@ -191,6 +191,8 @@ MOST_LIMIT: Final = MAX_PAGE
 
 def read_body(body: bytes, shape: type[T]) -> T:
     """Return a request's body; InvalidError where it is not of this shape."""
+    if not body:
+        raise InvalidError("the body is empty: send JSON")
     try:
         return msgspec.json.decode(body, type=shape)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

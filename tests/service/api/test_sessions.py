@@ -241,3 +241,18 @@ async def test_a_body_that_is_wrong_writes_nothing(lone: Api) -> None:
         assert (method, path, body, reply.status_code) == (method, path, body, 400), reply.text
     assert [each["id"] for each in (await lone.ada.get(SESSIONS)).json()["data"]] == [here.rpartition("/")[2]]
     assert (await lone.ada.get(said)).json()["data"] == []
+
+
+async def test_who_sends_what_is_none_is_told_what_is_wrong_with_it(lone: Api) -> None:
+    here = (await lone.ada.post(SESSIONS, json={})).headers["location"]
+    json_type = {"content-type": "application/json"}
+    for method, path, body, told in [
+        ("POST", "/messages", b"", "the body is empty"),
+        ("POST", "/messages", b'[{"role": "user", "content": "a"}, {"role": "user"}]', "number 2 of the list is no message"),
+        ("POST", "/messages", b'{"content": "a"}', "missing required field `role`"),
+        ("PATCH", "", b"", "the body is empty"),
+        ("PATCH", "", b"{}", "give a name or metadata"),
+    ]:
+        reply = await lone.ada.request(method, here + path, content=body, headers=json_type)
+        assert (problem(reply), told in reply.json()["detail"]) == ("invalid", True), reply.text
+    assert (await lone.ada.get(f"{here}/messages")).json()["data"] == []
