@@ -145,7 +145,7 @@ def split(found: dict[str, JSON], field: str, raw: bytes, what: str) -> Document
             found.pop(name, None)
     for entry in entries:
         # In place; most have none, so it is not called for each.
-        if isinstance(entry, dict) and DATETIMES in entry:
+        if type(entry) is dict and DATETIMES in entry:
             thaw(entry)
     return Document(thaw(found), entries, seal)
 

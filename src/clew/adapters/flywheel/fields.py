@@ -59,10 +59,13 @@ def head_of(session: UniversalSession, version: str, others: Mapping[str, JSON])
         "context": session.context,
         "metadata": session.metadata,
     }
-    head |= {name: value for name, value in others.items() if name not in FIELDS and name not in OF_SEAL}
-    head |= {name: _time(getattr(session, name), name) for name in TIMES}
+    if others:
+        head |= {name: value for name, value in others.items() if name not in FIELDS and name not in OF_SEAL}
+    for name in TIMES:
+        head[name] = _time(getattr(session, name), name)
     head["ttl_seconds"] = session.ttl_seconds
-    head |= {name: _count(getattr(session, name), name) for name in COUNTS}
+    for name in COUNTS:
+        head[name] = _count(getattr(session, name), name)
     # A number stands last: so no list but the history stands before the seal.
     head["total_response_time"] = _number(session.total_response_time, "total_response_time")
     return head
@@ -88,22 +91,25 @@ def session_of(document: Document, origin: Origin, what: str) -> UniversalSessio
         current_flow_id=head.get("current_flow_id"),
         context=head.get("context"),  # type: ignore[arg-type]  # None is taken for an empty one
         history=document.entries,
+        created_at=(created := read_datetime(head.get("created_at"))),
+        updated_at=(updated := read_datetime(head.get("updated_at"))),
         expires_at=read_datetime(head.get("expires_at")),
         user_id=head.get("user_id"),
+        total_queries=head.get("total_queries", 0),
+        successful_queries=head.get("successful_queries", 0),
+        total_response_time=head.get("total_response_time", 0.0),
         metadata=head.get("metadata") or {},
         ttl_seconds=head.get("ttl_seconds"),
         _origin=origin,
     )
-    session.created_at = read_datetime(head.get("created_at"))
-    session.updated_at = read_datetime(head.get("updated_at"))
-    for name in (*COUNTS, "total_response_time"):
-        setattr(session, name, head.get(name, 0))
+    # None was made into now.
+    session.created_at, session.updated_at = created, updated
     return session
 
 
 def others_of(head: dict[str, JSON]) -> dict[str, JSON]:
     """Return the fields of a head that this release does not know."""
-    return {name: value for name, value in head.items() if name not in FIELDS}
+    return {name: head[name] for name in head.keys() - FIELDS}
 
 
 def _member(kind: type[_E], word: str) -> _E | str:
