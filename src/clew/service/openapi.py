@@ -16,7 +16,9 @@ from .wire import Problem
 
 REF: Final = "#/components/schemas/{name}"
 OF_ALL: Final = ("invalid", "unauthorized", "rate", "slow", "unavailable", "busy", "unexpected", "unsupported")
-OF_WRITES: Final = ("too-large", "media-type", "full", "degraded")
+OF_DELETES: Final = ("full", "degraded")
+OF_WRITES: Final = ("too-large", "media-type", *OF_DELETES)
+BY_METHOD: Final = {"POST": OF_WRITES, "PUT": OF_WRITES, "PATCH": OF_WRITES, "DELETE": OF_DELETES}
 
 
 def describe(operations: Sequence[Operation]) -> dict[str, Any]:
@@ -96,7 +98,7 @@ def _answer(operation: Operation, schema_of: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _problems(operation: Operation, schema: dict[str, Any]) -> dict[str, Any]:
-    names = [*operation.problems, *OF_ALL, *(OF_WRITES if operation.method in ("POST", "PUT", "PATCH") else ())]
+    names = [*operation.problems, *OF_ALL, *BY_METHOD.get(operation.method, ())]
     if any(each.name == "Idempotency-Key" for each in operation.parameters):
         names.append("key-reused")
     by_status: dict[int, list[str]] = {}

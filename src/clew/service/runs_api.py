@@ -46,6 +46,7 @@ async def cancel(request: Request) -> Response:
 _TAG: Final = "runs"
 _OPEN: Final = Parameter("open", "Only those that have not ended.", {"type": "string", "enum": ["false", "true"]})
 _AFTER: Final = Parameter("Last-Event-ID", "The id of the last event that the caller has.", {"type": "string"}, "header")
+_AFTER_TOO: Final = Parameter("after", "The same, for who cannot send that header.", {"type": "string"})
 
 OPERATIONS: Final = (
     Operation("GET", RUNS, list_, "List runs", _TAG, answer=RunPage, parameters=(limit_parameter(), CURSOR, _OPEN),
@@ -54,6 +55,6 @@ OPERATIONS: Final = (
     Operation("GET", RUN, get, "Read a run", _TAG, answer=RunView, problems=HELD),
     Operation("POST", RUN + "/cancel", cancel, "Ask a run to stop", _TAG, answer=RunView, status=202, problems=HELD),
     Operation("GET", RUN + "/events", endpoints.events, "Follow a run's events", _TAG, raw="text/event-stream",
-              parameters=(_AFTER,), problems=HELD),
+              parameters=(_AFTER, _AFTER_TOO), problems=HELD),
     Operation("POST", RUN + "/stop", endpoints.stop, "Ask an answer to stop", _TAG, answer=dict, status=202, problems=HELD),
 )  # fmt: skip

@@ -202,7 +202,7 @@ OPERATIONS: Final = (
     Operation("PUT", ONE, replace, "Rename a session, or change its metadata field by field", _TAG, body=UpdateSessionBody,
               answer=SessionView, parameters=(IF_MATCH,), headers=("ETag",), problems=_CHANGED),
     Operation("DELETE", ONE, delete, "Delete a session", _TAG, status=204, parameters=(IF_MATCH,),
-              problems=(*HELD, "forbidden", "precondition")),
+              problems=(*HELD, "forbidden", "conflict", "precondition")),
     Operation("GET", MESSAGE, get_message, "Read a message", _TAG, answer=MessageView, parameters=(IF_NONE_MATCH,),
               headers=("ETag",), problems=HELD),
     Operation("DELETE", MESSAGE, remove, "Remove a message", _TAG, status=204, parameters=(IF_MATCH,),

@@ -225,5 +225,5 @@ OPERATIONS: Final = (
     Operation("PATCH", ONE, update, "Change a thread field by field", _TAG, body=UpdateBody, answer=ThreadView,
               parameters=(IF_MATCH,), headers=("ETag",), problems=(*HELD, "precondition", "unreadable")),
     Operation("DELETE", ONE, delete, "Delete a thread", _TAG, status=204, parameters=(IF_MATCH,),
-              problems=(*HELD, "precondition")),
+              problems=(*HELD, "conflict", "precondition")),
 )  # fmt: skip
