@@ -16,7 +16,7 @@ import msgspec
 
 from ...errors import InvalidError, UnreadableError
 from ...model import JSON
-from .exact import DATETIMES, encode_entries, encode_object, reads_on, thaw
+from .exact import DATETIMES, encode_entries, encode_object, thaw
 
 START: Final = b'],"last_active":"'
 _REVISION: Final = b'","_revision":"'
@@ -52,21 +52,43 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
-    """A document to be stored.
+class Before:
+    """The document that a draft follows, as it is stored.
 
     Attributes:
-        raw: all of it.
-        count: how many entries it has.
-        head: how it begins.
-        tail: what has to be put in the place of the stored document's seal, with `head` at its beginning, to make it this one;
-            None where that does not do.
+        room: how many bytes stand before its first entry.
+        body: its entries, as JSON with commas between them.
+        count: how many they are.
     """
 
-    raw: bytes
+    room: int
+    body: bytes
     count: int
-    head: bytes
-    tail: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A document to be stored, in pieces.
+
+    Attributes:
+        start: all before the first entry.
+        body: the entries, as JSON with commas between them.
+        seal: all after them.
+        count: how many entries it has.
+        rest: what has to be put in the place of the stored document's seal, before the new one, and `start` in the place of its
+            beginning, to make it this one; None where that does not do.
+    """
+
+    start: bytes
+    body: bytes
+    seal: bytes
+    count: int
+    rest: bytes | None
+
+    @property
+    def raw(self) -> bytes:
+        """All of it."""
+        return b"".join((self.start, self.body, self.seal))
 
 
 def make_seal(ttl_ms: int) -> bytes:
@@ -90,29 +112,33 @@ def ttl_ms_in(seal: bytes) -> int:
 
 
 def compose(
-    head: dict[str, JSON], field: str, entries: list[JSON], ttl_ms: int, what: str, before: tuple[bytes, int] = (b"", 0)
+    head: dict[str, JSON], field: str, entries: list[JSON], ttl_ms: int, what: str, before: Before | None = None
 ) -> Draft:
     """Return a document with a new seal; InvalidError where it would not come back as it is.
 
     Args:
-        before: the document that it follows, and how many entries that has: those that still read the same are not looked at
-            again, and need not be sent again.
+        before: the document that it follows: entries that still read the same are not looked at again, nor sent.
     """
-    name = b',"%s":' % field.encode()
-    raw, count = before
-    room = raw.find(name) if count else -1
-    known = raw[room + len(name) + 1 : -SEAL_BYTES] if room >= 0 else b""
-    encoded = encode_entries(entries, f"{what}'s {field}", (known, count if known else 0))
+    name = b',"%s":[' % field.encode()
+    known = (b"", 0) if before is None else (before.body, before.count)
+    encoded, reads_on = encode_entries(entries, f"{what}'s {field}", known)
     start = encode_object(head, what)[:-1]
-    seal = make_seal(ttl_ms)
-    if known and len(start) <= room and reads_on(encoded, known):
-        start = start.ljust(room)
-        tail = encoded[1 + len(known) : -1] + seal
-    else:
-        # Spaces, so that a head that grows a little can be written in the same place.
-        start = start.ljust((len(start) + 2 * SPARE) // SPARE * SPARE)
-        tail = None
-    return Draft(b"".join((start, name, encoded[:-1], seal)), len(entries), start, tail)
+    size = len(start) + len(name)
+    if before is not None and reads_on and size <= before.room:
+        rest = encoded[1 + len(before.body) : -1]
+        # The same bytes again, where nothing was added: most saves copy none of them.
+        body = encoded[1:-1] if rest else before.body
+        return Draft(start.ljust(before.room - len(name)) + name, body, make_seal(ttl_ms), len(entries), rest)
+    # Spaces, so that a head that grows a little can be written in the same place.
+    start = start.ljust((len(start) + 2 * SPARE) // SPARE * SPARE)
+    return Draft(start + name, encoded[1:-1], make_seal(ttl_ms), len(entries), None)
+
+
+def find_before(raw: bytes, field: str, count: int) -> Before | None:
+    """Return a sealed document in the pieces that a draft needs; None where it has none to go on from."""
+    name = b',"%s":[' % field.encode()
+    at = raw.find(name) if count else -1
+    return None if at < 0 else Before(at + len(name), raw[at + len(name) : -SEAL_BYTES], count)
 
 
 def seal_of(data: bytes) -> bytes | None:

@@ -33,32 +33,28 @@ def encode_exact(value: JSON, what: str) -> bytes:
     return data
 
 
-def encode_entries(entries: list[JSON], what: str, before: tuple[bytes, int] = (b"", 0)) -> bytes:
-    """Return a list of objects as JSON; each notes its own datetimes.
+def encode_entries(entries: list[JSON], what: str, before: tuple[bytes, int] = (b"", 0)) -> tuple[bytes, bool]:
+    """Return a list of objects as JSON, and whether it begins as before; each object notes its own datetimes.
 
     Args:
         before: the JSON of the first entries as they were looked at before, and how many they are. The newest and the oldest of
             them is looked at again, the others only where they read differently now.
     """
     known, count = before
-    looked_at = entries
+    looked_at, reads_on = entries, False
     try:
         data = msgspec.json.encode(entries)
-        if count and reads_on(data, known):
+        reads_on = bool(count) and data.startswith(known, 1) and data[len(known) + 1] in b",]"
+        if reads_on:
             # To look at all of them would take as long as to write them.
             looked_at = [entries[0], *entries[count - 1 :]]
         msgspec.convert(looked_at, _PLAIN)
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
-        return _encode_closely(entries, what)
+        return _encode_closely(entries, what), False
     for entry in looked_at:
         if DATETIMES in entry:
             _refuse_note(entry)
-    return data
-
-
-def reads_on(data: bytes, known: bytes) -> bool:
-    """Tell whether a list's JSON begins with these entries."""
-    return data.startswith(known, 1) and data[len(known) + 1] in b",]"
+    return data, reads_on
 
 
 def _encode_closely(entries: list[JSON], what: str) -> bytes:

@@ -188,7 +188,7 @@ class RedisExecutionCache(Kept):
 
     async def _add_line(self, values: Values, name: str, execution: Execution) -> None:
         line = line_of(execution)
-        encoded = encode_entries([line], "a line")[1:-1]
+        encoded = encode_entries([line], "a line")[0][1:-1]
         key = f"history:{name}"
 
         def rewrite(raw: bytes) -> bytes:

@@ -77,9 +77,9 @@ async def replace_as_read(values: Values, key: str, stored: bytes, written: byte
 
 async def replace_sealed(values: Values, key: str, seal: bytes, draft: Draft) -> tuple[bool, bool]:
     """Put a document where one with this seal stands, sending no more than has changed; tell as `replace_as_read`."""
-    ttl = ttl_in(draft.raw)
-    if draft.tail is not None:
-        done, found = await values.splice(key, draft.tail, mark=seal, tail=SEAL_BYTES, head=draft.head, ttl=ttl)
+    ttl = ttl_in(draft.seal)
+    if draft.rest is not None:
+        done, found = await values.splice(key, draft.rest + draft.seal, mark=seal, tail=SEAL_BYTES, head=draft.start, ttl=ttl)
     else:
         done, found = await values.splice(key, draft.raw, mark=seal, tail=SEAL_BYTES, whole=True, ttl=ttl)
     return done, found is not None

@@ -171,10 +171,10 @@ class RedisSessionManager(Kept):
     async def _append(
         self, values: Values, session_id: str, more: list[dict[str, JSON]], session: UniversalSession | None
     ) -> Outcome:
-        encoded = encode_entries(more, "an entry")[1:-1]
+        encoded = encode_entries(more, "an entry")[0][1:-1]
         what = f"the session {session_id!r}"
         origin = None if session is None else session._origin
-        if session is not None and (origin is None or (origin.raw is None and origin.attempt is None)):
+        if session is not None and (origin is None or (not origin.is_stored and origin.attempt is None)):
             return await self._save_with(values, session, more)
         done = await add_entries(values, session_id, HISTORY, encoded, lambda raw: self._saver.rewrite(raw, more, what))
         if done is None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from ...model import JSON
+from .document import Before, Draft, find_before
 
 Appended: TypeAlias = "tuple[Appended, bytes] | None"
 """Entries added since, the newest first: one pair inside the other, so that adding one costs the same however many there are."""
@@ -17,17 +18,18 @@ class Origin:
     """The stored document as its session knows it. Never changed: each load and save makes another one.
 
     Attributes:
-        raw: the document; None where nothing is known to be stored.
-        count: how many entries `raw` has, as this release wrote them; 0 where that is not known.
+        whole: the document as it was read; None where nothing is known to be stored, or `draft` is it.
+        count: how many entries it has, as this release wrote them; 0 where that is not known.
         seal: how the stored document ends now; None where it has no seal, as another program's.
-        appended: the entries that were added to `raw` since, as JSON with commas between them.
+        appended: the entries that were added to it since, as JSON with commas between them.
         stale: others wrote since, so the document in the store has to be read before the next save.
         attempt: a document that was sent, and of which nobody knows whether it arrived.
         others: fields that a newer release wrote, which are written back.
+        draft: the document as it was written here.
         version: the schema version that is written back, where it is a newer minor one; None for today's.
     """
 
-    raw: bytes | None
+    whole: bytes | None
     seal: bytes | None = None
     count: int = 0
     appended: Appended = None
@@ -35,6 +37,24 @@ class Origin:
     attempt: bytes | None = None
     others: Mapping[str, JSON] = field(default_factory=dict)
     version: str | None = None
+    draft: Draft | None = None
+
+    @property
+    def raw(self) -> bytes | None:
+        """The document; None where nothing is known to be stored."""
+        return self.whole if self.draft is None else self.draft.raw
+
+    @property
+    def is_stored(self) -> bool:
+        """Whether a document is known to be stored."""
+        return self.whole is not None or self.draft is not None
+
+    def before(self, field: str) -> Before | None:
+        """Return what a draft needs of the document; None where it has nothing to go on from."""
+        if self.draft is None:
+            return None if self.whole is None else find_before(self.whole, field, self.count)
+        draft = self.draft
+        return Before(len(draft.start), draft.body, draft.count) if draft.count else None
 
     def entries(self) -> list[bytes]:
         """Return what was appended, the oldest first."""

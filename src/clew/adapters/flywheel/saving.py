@@ -52,7 +52,7 @@ class Saver:
         """Return a session's document; InvalidError where it cannot be stored as it is."""
         origin = session._origin
         head = head_of(session, self._version_of(origin), {} if origin is None else origin.others)
-        before = (b"", 0) if origin is None or origin.raw is None else (origin.raw, origin.count)
+        before = None if origin is None or origin.seal is None else origin.before(HISTORY)
         return compose(head, HISTORY, session.history, self.ttl_ms_of(session.ttl_seconds), WHAT, before)
 
     def rewrite(self, raw: bytes, more: list[JSON], what: str) -> bytes:
@@ -70,15 +70,14 @@ class Saver:
     async def save(self, values: Values, session: UniversalSession, *, overwrite: bool) -> Outcome:
         """Store a session, and note on it what it was stored as."""
         draft = self.write(session)
-        raw = draft.raw
         origin = session._origin
         try:
             if overwrite:
-                await values.put_data(session.id, raw, ttl=ttl_in(raw))
+                await values.put_data(session.id, draft.raw, ttl=ttl_in(draft.seal))
             elif not await self._put(values, session.id, origin, draft):
                 return await self._save_merged(values, session, draft)
         except UnavailableError:
-            session._origin = replace(origin or Origin(None), attempt=raw)
+            session._origin = replace(origin or Origin(None), attempt=draft.raw)
             raise
         _settle(session, draft)
         return Outcome("saved")
@@ -86,19 +85,20 @@ class Saver:
     async def _put(self, values: Values, key: str, origin: Origin | None, draft: Draft) -> bool:
         """Write the document where nobody else wrote since `origin`; where there is none any more, it is made again."""
         there = False
-        if origin is not None and origin.raw is not None:
+        if origin is not None and origin.is_stored:
             if origin.stale:
                 return False
             if origin.seal is None:
-                done, there = await replace_as_read(values, key, origin.raw, draft.raw)
+                assert origin.whole is not None
+                done, there = await replace_as_read(values, key, origin.whole, draft.raw)
             elif origin.appended is None:
                 done, there = await replace_sealed(values, key, origin.seal, draft)
             else:
                 # What was added since stands in the store already, and not in the document that the draft follows.
-                done, there = await replace_sealed(values, key, origin.seal, replace(draft, tail=None))
+                done, there = await replace_sealed(values, key, origin.seal, replace(draft, rest=None))
             if done or there:
                 return done
-        return (await values.put_data(key, draft.raw, ttl=ttl_in(draft.raw), when=None))[0]
+        return (await values.put_data(key, draft.raw, ttl=ttl_in(draft.seal), when=None))[0]
 
     async def _save_merged(self, values: Values, session: UniversalSession, draft: Draft) -> Outcome:
         what = f"the session {session.id!r}"
@@ -158,11 +158,11 @@ class Saver:
 
 def _settle(session: UniversalSession, draft: Draft) -> None:
     """Note on a session that the draft of it is stored."""
-    was, raw, count = session._origin, draft.raw, draft.count
+    was = session._origin
     if was is None:
-        session._origin = Origin(raw, raw[-SEAL_BYTES:], count)
+        session._origin = Origin(None, draft.seal, draft=draft)
     else:
-        session._origin = Origin(raw, raw[-SEAL_BYTES:], count, others=was.others, version=was.version)
+        session._origin = Origin(None, draft.seal, others=was.others, version=was.version, draft=draft)
 
 
 def check_seconds(seconds: object) -> int:
