@@ -162,7 +162,8 @@ class Room:
 
     async def _ask_files(self) -> None:
         assert self._files is not None, "it is asked only when open"
-        await self._files.list((), limit=1)
+        # Below a folder that nothing is in: what is in the others may be much.
+        await self._files.list(("readiness",), limit=1)
 
     async def _try(self) -> bool:
         async with AsyncExitStack() as stack:

@@ -121,6 +121,22 @@ async def test_what_would_not_be_kept_as_it_is_meant_is_refused(foldered: Api) -
     assert await listed(foldered.ada) == []
 
 
+async def test_while_the_folder_is_away_nothing_in_it_is_said_to_be_gone(foldered: Api, tmp_path: Path) -> None:
+    await put(foldered.ada, HERE, b"kept")
+    root, away = tmp_path / "files", tmp_path / "away"
+    root.rename(away)
+    # As a share that is not mounted.
+    root.mkdir()
+    for method, path in (("GET", USER), ("GET", HERE), ("DELETE", HERE), ("PUT", HERE)):
+        reply = await foldered.ada.request(method, path)
+        assert (method, path, reply.status_code, problem(reply)) == (method, path, 503, "unavailable")
+    ready = await foldered.nobody.get("/readyz")
+    assert (ready.status_code, ready.json()["checks"]["files"] != "ok") == (503, True)
+    root.rmdir()
+    away.rename(root)
+    assert ((await foldered.ada.get(HERE)).content, (await foldered.nobody.get("/readyz")).status_code) == (b"kept", 200)
+
+
 async def test_while_the_bucket_is_away_the_truth_is_told_and_then_all_goes_on(
     serve: Serve, object_server: servers.ObjectServer, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
