@@ -15,8 +15,10 @@ DATETIMES: Final = "_datetimes"
 """The field that says where in its object datetimes stand: a list of paths, each a list of keys and places."""
 
 
-_PLAIN: Final = list[dict[str, str | int | bool | None]]
-"""What needs no closer look: it comes back from JSON as it went in."""
+class _Plain(msgspec.Struct):
+    """What needs no closer look: it comes back from JSON as it went in. A class, since msgspec remembers what it knows of one."""
+
+    entries: list[dict[str, str | int | bool | None]]
 
 
 def encode_exact(value: JSON, what: str) -> bytes:
@@ -48,7 +50,7 @@ def encode_entries(entries: list[JSON], what: str, before: tuple[bytes, int] = (
         if reads_on:
             # To look at all of them would take as long as to write them.
             looked_at = [entries[0], *entries[count - 1 :]]
-        msgspec.convert(looked_at, _PLAIN)
+        msgspec.convert({"entries": looked_at}, _Plain)
     except (TypeError, ValueError, OverflowError, RecursionError, msgspec.MsgspecError):
         return _encode_closely(entries, what), False
     for entry in looked_at:
