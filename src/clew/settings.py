@@ -48,6 +48,8 @@ OF_REDIS: Final = ("REDIS_URL", "REDIS_HOST", "REDIS_PORT", "REDIS_USERNAME", "R
 DEFAULT_OWNER: Final = "local"
 """The owner where neither CLEW_OWNER nor the system has a name for the user."""
 
+GIVEN: Final = "the command line"
+"""The source of a URL that the variables did not choose."""
 DEFAULT: Final = "the default"
 """The source of a URL that nobody has set."""
 
@@ -179,12 +181,15 @@ class Settings:
     log: Literal["text", "json"] = "text"
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None, env_file: str | Path | None = ".env") -> Settings:
+    def from_env(
+        cls, environ: Mapping[str, str] | None = None, env_file: str | Path | None = ".env", *, url: str | None = None
+    ) -> Settings:
         """Return the settings of an environment. An empty variable counts as one that is not set.
 
         Args:
             environ: the variables; those of the process for None.
             env_file: a file of variables that count where the environment has none; None for no file.
+            url: the store, whatever the variables say; CLEW_NAMESPACE counts where it is on Redis and names no namespace.
 
         Raises:
             InvalidError: a variable that starts with CLEW_ and is not known, or one whose value cannot be used.
@@ -197,12 +202,12 @@ class Settings:
         if unknown:
             known = ", ".join(KNOWN + OF_COMMANDS)
             raise InvalidError(f"the variable {unknown[0]} is not known: use one of {known}, or take it out of the environment")
-        url, source = _choose_url(found)
+        chosen, source = _choose_url(found) if url is None else (url, GIVEN)
         owner = check_id(_choose_owner(found), "CLEW_OWNER")
-        url = _with_namespace(url, found.get("CLEW_NAMESPACE"))
+        chosen = _with_namespace(chosen, found.get("CLEW_NAMESPACE"), is_given=url is not None)
         access, prefix = Access.from_found(found), found.get("CLEW_CHAT_PREFIX", CHAT_PREFIX)
         host, port = found.get("CLEW_HOST", "127.0.0.1"), int(_number(found, "CLEW_PORT", 8000, 0, 65535))
-        made = cls(url, owner, source, found.get("CLEW_FILES_URL"), access, "CLEW_OWNER" in found, prefix, host, port)
+        made = cls(chosen, owner, source, found.get("CLEW_FILES_URL"), access, "CLEW_OWNER" in found, prefix, host, port)
         return made.with_log(found.get("CLEW_LOG", "text"))
 
     def with_log(self, log: str) -> Settings:
@@ -293,16 +298,21 @@ def _join_redis(found: Mapping[str, str], host: str) -> str:
     return f"redis://{login}{place}:{port}/{number}"
 
 
-def _with_namespace(url: str, namespace: str | None) -> str:
+def _with_namespace(url: str, namespace: str | None, *, is_given: bool) -> str:
     if namespace is None:
         return url
-    if url.partition("://")[0] in _EMBEDDED:
+    if url.partition(":")[0].lower() in _EMBEDDED:
+        if is_given:
+            # It speaks of the store that the environment names, not of this file.
+            return url
         raise InvalidError("CLEW_NAMESPACE is for Redis: unset it, or give each namespace a file of its own")
     try:
         query = urlsplit(url).query
     except ValueError as e:
         raise InvalidError("the store's URL cannot be read: its host is malformed") from e
     if any(option.startswith("namespace=") for option in query.split("&")):
+        if is_given:
+            return url
         raise InvalidError("the namespace stands in the URL and in CLEW_NAMESPACE: leave one of them out")
     return f"{url}{'&' if query else '?'}namespace={quote(namespace, safe='')}"
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import clew
+from clew.cli.running import settings_of
 from clew.settings import DEFAULT_OWNER, Settings, data_folder, mask_url
 
 
@@ -70,6 +71,26 @@ def test_the_store_is_found(environ: dict[str, str], url: str, source: str) -> N
 def test_what_cannot_be_used_is_refused_with_a_sentence(environ: dict[str, str], said: str) -> None:
     with pytest.raises(clew.InvalidError, match=said):
         Settings.from_env({"XDG_DATA_HOME": "/data", **environ}, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("redis://b", "redis://b?namespace=n"),
+        ("redis://b?timeout=1", "redis://b?timeout=1&namespace=n"),
+        ("redis://b?namespace=m", "redis://b?namespace=m"),
+        ("sqlite:///b.db", "sqlite:///b.db"),
+    ],
+)
+@pytest.mark.parametrize("environ", [{}, {"CLEW_URL": "redis://a?namespace=a"}], ids=str)
+def test_the_namespace_counts_for_a_given_url_that_names_none(given: str, url: str, environ: dict[str, str]) -> None:
+    settings = Settings.from_env({"CLEW_NAMESPACE": "n", **environ}, None, url=given)
+    assert (settings.url, settings.source) == (url, "the command line")
+
+
+def test_the_commands_take_the_namespace_to_a_url_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CLEW_NAMESPACE", "n")
+    assert settings_of("redis://b", None).url == "redis://b?namespace=n"
 
 
 def test_the_owner_is_named_or_the_systems_user() -> None:

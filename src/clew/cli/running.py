@@ -74,9 +74,7 @@ def settings_of(url: str | None, owner: str | None) -> Settings:
         InvalidError: a setting that cannot be used.
         DeniedError, UnavailableError: the default file's folder cannot be made.
     """
-    settings = Settings.from_env()
-    if url is not None:
-        settings = replace(settings, url=url, source="the command line")
+    settings = Settings.from_env(url=url)
     if owner is not None:
         settings = replace(settings, owner=check_id(owner, "--owner"), owner_named=True)
     settings.make_folder()
