@@ -1,7 +1,8 @@
 """How much one worker takes: bytes of a body and the time it may come in, requests at once, and requests a second of each caller.
 
 Whoever is refused is told when to come again. A stream of events takes no place of a request while it only waits; streams are
-counted by themselves. Files may be longer than other bodies.
+counted by themselves. Files may be longer than other bodies. Some places are for the messages of channels alone, which are
+answered without the store, too: whoever waits for a store that went away does not stand in their way.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ MOST_UNREAD: Final = 128 * 1024 * 1024
 """A refused body of at most this many bytes is let in and thrown away: a sender who is cut off may never read why."""
 OF_ATTACHMENTS: Final = "/api/v1/attachments/"
 OF_FILES: Final = "/api/files/"
+OF_CHAT: Final = "/api/v1/chat"
+FOR_CHAT: Final = 4
+"""One place in this many is for the messages of channels alone."""
 UNCOUNTED: Final = frozenset({"/healthz", "/readyz"})
 
 
@@ -62,6 +66,7 @@ class Limits:
         self.max_body = access.max_body
         self.max_file = access.max_file
         self._most = access.concurrency
+        self._most_others = self._most - self._most // FOR_CHAT
         self._working = 0
         self._streaming = 0
         self._rates = Rates(access.rate) if access.rate and access.mode != "none" else None
@@ -77,11 +82,12 @@ class Limits:
             return None
         return self.max_file if path.startswith(OF_FILES) else self.max_body
 
-    def enter(self, identity: Identity | None) -> Place:
+    def enter(self, identity: Identity | None, path: str) -> Place:
         """Return a place to work in; RateError or BusyError where there is none."""
         if self._rates is not None and identity is not None:
             self._rates.take(identity.user)
-        if self._working >= self._most or self._streaming >= self._most * MOST_STREAMS:
+        most = self._most if path == OF_CHAT else self._most_others
+        if self._working >= most or self._streaming >= self._most * MOST_STREAMS:
             raise BusyError("this worker has enough to do")
         return Place(self)
 
@@ -126,7 +132,7 @@ class Limiting:
         try:
             if most is not None and _length_of(scope) > most:
                 raise TooLongError(f"the body is too long: at most {most:,} bytes are taken")
-            place = limits.enter(scope.get(SCOPE))
+            place = limits.enter(scope.get(SCOPE), scope["path"])
         except ClewError as error:
             response = answer(error, scope)
             if not 0 < _length_of(scope) <= MOST_UNREAD:

@@ -71,7 +71,7 @@ class Mcp:
             await self._streams.open(request)(scope, receive, send)
 
     async def _store(self) -> Store:
-        return self._room.store
+        return self._room.near_store
 
 
 class Endpoint:

@@ -21,6 +21,7 @@ from ..settings import Settings
 from .agent import Agent
 from .channels import Chat
 from .channels.sessions import ChannelKit
+from .watched import watch
 
 logger = logging.getLogger("clew.service")
 
@@ -100,28 +101,30 @@ class Room:
 
     @property
     def server(self) -> DurableServer[Context]:
-        """The ChatKit server. UnavailableError while the store is away since the worker started."""
+        """The ChatKit server. As `near_store`."""
+        self._check_near()
         if self._server is None:
             raise self._why
         return self._server
 
     @property
     def store(self) -> clew.Store:
-        """The store. As `server`."""
+        """The store. UnavailableError while it is away since the worker started."""
         if self._store is None:
             raise self._why
         return self._store
 
     @property
     def kit(self) -> ChannelKit:
-        """The store as ChatKit has it. As `server`."""
+        """The store as ChatKit has it. As `near_store`."""
+        self._check_near()
         if self._kit is None:
             raise self._why
         return self._kit
 
     @property
     def files(self) -> Files:
-        """Where files are. As `server`."""
+        """Where files are. As `store`."""
         if self._files is None:
             raise self._why
         return self._files
@@ -129,16 +132,20 @@ class Room:
     @property
     def near_store(self) -> clew.Store:
         """The store. UnavailableError also while it is known to be away, so that nobody waits for it."""
-        if self.chat.is_away:
-            raise UnavailableError("the store is away, and is tried again in the background")
+        self._check_near()
         return self.store
 
     @property
     def attachments(self) -> ClewAttachmentStore[Context]:
-        """Where attachments are. As `server`."""
+        """Where attachments are. As `near_store`."""
+        self._check_near()
         if self._attachments is None:
             raise self._why
         return self._attachments
+
+    def _check_near(self) -> None:
+        if self.chat.is_away:
+            raise UnavailableError("the store is away, and is tried again in the background")
 
     async def checks(self) -> dict[str, str]:
         """Return what is asked of, and "ok" or why it is not: for whoever sends requests here."""
@@ -170,7 +177,7 @@ class Room:
             try:
                 self._what = "store"
                 self.settings.make_folder()
-                store = await clew.connect(self.settings.url)
+                store = watch(await clew.connect(self.settings.url), self.chat.suspect_away)
                 stack.push_async_callback(store.aclose)
                 self._what = "files"
                 files = await connect_files(settings=self.settings)

@@ -33,8 +33,8 @@ ATTEMPTS: Final = 5
 
 
 def store_of(request: Request) -> Store:
-    """Return the store; UnavailableError while it is away since the worker started."""
-    return room_of(request).store
+    """Return the store; UnavailableError while it is known to be away, so that nobody holds a place to wait for it."""
+    return room_of(request).near_store
 
 
 def ref_of(request: Request) -> Ref:
@@ -129,7 +129,7 @@ async def make(
 
     try:
         try:
-            done, made = await work(room.store)
+            done, made = await work(room.near_store)
         except UnavailableError as error:
             if not (error.lost or is_made):
                 raise

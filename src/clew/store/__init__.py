@@ -13,6 +13,7 @@ from ..schemes import open_backend
 from ..settings import Settings
 from .gate import Gate
 from .items import Items
+from .reaching import Reaching
 from .routes import Routes
 from .runs import Producer, Runs
 from .threads import Threads
@@ -58,6 +59,18 @@ class Store:
             await self.backend.ping()
         else:
             await self.backend.revision(Partition("clew", "ping"))
+
+    @property
+    def fails_in_part(self) -> bool:
+        """Whether a call can find the store away while others go on, as on a cluster: `reach` tells whether all of it is."""
+        return isinstance(self.backend, Reaching) and self.backend.fails_in_part
+
+    async def reach(self) -> None:
+        """Return when some part of the store has answered; raise UnavailableError where none does within its time-out."""
+        if isinstance(self.backend, Reaching):
+            await self.backend.reach()
+        else:
+            await self.ping()
 
     async def aclose(self) -> None:
         """Finish what was sent and close the backend. Later calls raise ClosedError; a second close does nothing."""

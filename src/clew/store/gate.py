@@ -16,6 +16,8 @@ from ..errors import ClewError, ClosedError, UnavailableError
 FIRST_S: Final = 0.1
 MOST_S: Final = 2.0
 """The pauses between two tries: from the first to the longest, doubled each time, and jittered."""
+SURE_S: Final = 1.0
+"""How long a store is waited for that is suspected to be away."""
 
 
 class Gate:
@@ -24,7 +26,7 @@ class Gate:
     Each turn is one line in the log `clew.<who>`, a warning `<who>_away` or the information `<who>_back` (`event`).
 
     Args:
-        probe: tries the store once, and raises where it does not answer.
+        probe: tries the store once, and raises where nothing of it answers.
         place: the store, credentials masked.
         who: whose store it is, in one word, as `routing`.
     """
@@ -36,6 +38,7 @@ class Gate:
         self._logger = logging.getLogger(f"clew.{who}")
         self._away: str | None = None
         self._task: asyncio.Task[None] | None = None
+        self._asking: asyncio.Task[None] | None = None
 
     @property
     def is_open(self) -> bool:
@@ -56,6 +59,11 @@ class Gate:
             self._tell(logging.WARNING, "away", self._away)
         self._watch()
 
+    def suspect(self, error: UnavailableError) -> None:
+        """A call found the store away, or a part of it, which others do not need: `shut` it if it does not answer in SURE_S."""
+        if self._away is None and _is_over(self._asking):
+            self._asking = asyncio.create_task(self._make_sure(error), name=f"clew-{self._who}-suspicion")
+
     def open(self) -> None:
         """The store answered."""
         if self._away is not None:
@@ -68,13 +76,24 @@ class Gate:
 
     async def aclose(self) -> None:
         """Try no more."""
-        task, self._task = self._task, None
-        if task is not None and task.get_loop() is asyncio.get_running_loop():
+        tasks = [task for task in (self._asking, self._task) if not _is_over(task) and task is not None]
+        self._asking = self._task = None
+        for task in tasks:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _make_sure(self, error: UnavailableError) -> None:
+        try:
+            async with asyncio.timeout(SURE_S):
+                await self._probe()
+        except (UnavailableError, TimeoutError):
+            self.shut(error)
+        except ClewError:
+            # It answered, or was closed for good.
+            return
 
     def _watch(self) -> None:
-        if self._task is None or self._task.done() or self._task.get_loop() is not asyncio.get_running_loop():
+        if _is_over(self._task):
             self._task = asyncio.create_task(self._try_until_back(), name=f"clew-{self._who}-probe")
 
     async def _try_until_back(self) -> None:
@@ -92,3 +111,7 @@ class Gate:
                 self._away = str(error)
             else:
                 self.open()
+
+
+def _is_over(task: asyncio.Task[None] | None) -> bool:
+    return task is None or task.done() or task.get_loop() is not asyncio.get_running_loop()

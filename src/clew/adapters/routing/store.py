@@ -116,9 +116,13 @@ class ConversationStore:
         if self._gate is None:
             return False
         try:
-            await self._probe()
+            if self._store is None:
+                await self._open()
+            else:
+                # All of it: where a part is away, some conversations cannot be led.
+                await self._store.ping()
         except UnavailableError as error:
-            self._gate.shut(error)
+            self.mark_away(error)
             return False
         except Exception as error:
             logger.warning("routing health check: %s: %s", type(error).__name__, error, extra={"event": "routing_unhealthy"})
@@ -132,9 +136,19 @@ class ConversationStore:
         return self._gate is not None and not self._gate.is_open
 
     def mark_away(self, error: UnavailableError) -> None:
-        """Take note that a call of somebody else's found the store away: calls fail at once until it answers."""
-        if self._gate is not None:
+        """Take note that a call of somebody else's found the store away: calls fail at once until it answers.
+
+        Of a store that may be away in part, as a cluster, first it is asked whether anything of it answers.
+        """
+        if self._store is not None and self._store.fails_in_part:
+            self.suspect_away(error)
+        elif self._gate is not None:
             self._gate.shut(error)
+
+    def suspect_away(self, error: UnavailableError) -> None:
+        """Ask the store whether it is away, since a call of somebody else's says so, and take note if it is."""
+        if self._gate is not None:
+            self._gate.suspect(error)
 
     def with_sessions(self, sessions: Sessions) -> ConversationStore:
         """Return the same routing with other sessions, as another owner's, by the same connection. This one is to be closed."""
@@ -325,7 +339,7 @@ class ConversationStore:
             assert self._url is not None
             store = await connect(self._url)
         else:
-            await store.ping()
+            await store.reach()
         if self._routes is not None:
             # Somebody else was quicker.
             if store is not self._given:
@@ -338,7 +352,7 @@ class ConversationStore:
         if self._store is None:
             await self._open()
         else:
-            await self._store.ping()
+            await self._store.reach()
 
     async def _do(self, verb: Callable[[Routes], Awaitable[T]]) -> T:
         async def do(store: Store) -> T:
@@ -356,5 +370,5 @@ class ConversationStore:
         try:
             return await verb(self._store)
         except UnavailableError as error:
-            gate.shut(error)
+            self.mark_away(error)
             raise

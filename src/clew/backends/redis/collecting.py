@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from ...errors import InvalidError
+from ...errors import InvalidError, UnavailableError
 from ...limits import check_elements, check_ttl, check_value_key
 from .base import RedisBase
 from .trips import Reply, pack
@@ -15,7 +15,7 @@ _FAR = 1 << 62
 
 
 class CollectVerbs(RedisBase):
-    """Collecting, Pinging."""
+    """Collecting, Pinging, Reaching."""
 
     async def add_members(self, key: str, members: Sequence[bytes]) -> int:
         """See Collecting.add_members."""
@@ -65,6 +65,32 @@ class CollectVerbs(RedisBase):
         """See Pinging.ping."""
         client = await self._client()
         await asyncio.gather(*(client.call_server(server, pack("PING")) for server in client.primaries()))
+
+    # -- Reaching -----------------------------------------------------------------------------------------------------
+
+    @property
+    def fails_in_part(self) -> bool:
+        """See Reaching.fails_in_part."""
+        return self.options.topology == "cluster"
+
+    async def reach(self) -> None:
+        """See Reaching.reach."""
+        client = await self._client()
+        asked = [asyncio.create_task(client.call_server(server, pack("PING"))) for server in client.primaries()]
+        why = UnavailableError(f"{self.place} has no server that holds keys")
+        try:
+            for each in asyncio.as_completed(asked):
+                try:
+                    await each
+                except UnavailableError as error:
+                    why = error
+                else:
+                    return
+            raise why
+        finally:
+            for task in asked:
+                task.cancel()
+            await asyncio.gather(*asked, return_exceptions=True)
 
     async def _change(self, command: str, key: str, *arguments: bytes) -> int:
         name = check_value_key(key).encode()

@@ -137,6 +137,15 @@ class SqliteBackend(CollectVerbs, SpliceVerbs, RunVerbs):
         check_partition(partition)
         return await self._engine.read(lambda unit: reading.read_revision(unit, partition))
 
+    @property
+    def fails_in_part(self) -> bool:
+        """See Reaching.fails_in_part: who reads goes on while writers wait for another process's lock."""
+        return True
+
+    async def reach(self) -> None:
+        """See Reaching.reach."""
+        await self.revision(Partition("clew", "ping"))
+
     async def drop(
         self, partition: Partition, *, tombstone_ms: int = TOMBSTONE_MS, unless: str | None = None, expect: int | None = None
     ) -> bool:

@@ -56,6 +56,11 @@ class Chat:
         """Whether the store is known to be away."""
         return self._routing is not None and self._routing.is_away
 
+    def suspect_away(self, error: UnavailableError) -> None:
+        """Take note that a call of somebody else's found the store away, if it is."""
+        if self._routing is not None and not self._closing.is_set():
+            self._routing.suspect_away(error)
+
     async def begin(self, ask: Ask) -> Talk:
         """Begin to answer a message, with the store where it is there.
 
