@@ -33,7 +33,7 @@ async def test_a_result_is_kept_with_its_status_and_links_both_ways(
     assert [(line["execution_id"], line["status"]) for line in lines] == [("e1", "completed"), ("e2", "failed")]
     assert sorted(await cache.list_flows("s:1")) == ["f1", "f2"]
     assert await cache.list_flows("s") == ["f1"]
-    assert sorted(await cache.list_executions("s:1")) == ["e1", "e2", "e3"]
+    assert await cache.list_executions("s:1") == ["e1", "e2", "e3"]
     assert await cache.list_executions("s:1", "f2") == ["e3"]
     raw = await store.values().get_data(f"{prefix}:execution:e2")
     document = json.loads(raw or b"")
@@ -71,6 +71,8 @@ async def test_a_history_that_another_tool_wrote_is_read_and_added_to(
     assert (found[0], found[1]["execution_id"]) == ({"output": "1"}, "e")
     assert await cache.cache_flow_history("s", "f", [{"only": 1}])
     assert await cache.get_flow_history("s", "f") == [{"only": 1}]
+    await values.put_data("history:t:f", json.dumps(theirs | {"executions": ["e1", {"execution_id": "e2"}]}).encode())
+    assert await cache.list_executions("t") == ["e2"]
     await values.put_data("execution:a", b'{"output": 1}')
     await values.put_data("execution:b", b'{"execution_id": "b", "result": {"output": 2}, "cached_at": "2025-11-18T10:00:00"}')
     assert (await cache.get_result("a"), await cache.get_result("b")) == ({"output": 1}, {"output": 2})

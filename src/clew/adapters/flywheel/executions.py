@@ -176,15 +176,16 @@ class RedisExecutionCache(Kept):
         return Ids([flow for flow in flows if ":" not in flow], status=found.status, cursor=found.cursor, error=found.error)
 
     async def list_executions(self, session_id: str, flow_id: str | None = None) -> Ids:
-        """Return the ids of the executions of a session, of all its flows where none is named."""
+        """Return the ids of the executions of a session, of all its flows where none is named, the newest last."""
         flows = await self.list_flows(session_id) if flow_id is None else Ids([flow_id])
-        found: list[str] = []
+        found: list[dict[str, JSON]] = []
         for flow in flows:
             lines = await self.fetch_flow_history(session_id, flow)
             if lines.status not in ("found", "missing"):
-                return Ids(found, status=lines.status, error=lines.error)
-            found += [line["execution_id"] for line in lines.value or () if isinstance(line.get("execution_id"), str)]
-        return Ids(dict.fromkeys(found), status=flows.status, cursor=flows.cursor, error=flows.error)
+                return Ids(_ids_in(found), status=lines.status, error=lines.error)
+            # What another tool wrote may be no object.
+            found += [line for line in lines.value or () if isinstance(line, dict)]
+        return Ids(_ids_in(found), status=flows.status, cursor=flows.cursor, error=flows.error)
 
     async def _add_line(self, values: Values, name: str, execution: Execution) -> None:
         line = line_of(execution)
@@ -231,3 +232,9 @@ class RedisExecutionCache(Kept):
     def _write(self, head: dict[str, JSON], lines: list[JSON], seal: bytes | None = None) -> bytes:
         ttl_ms = self._history_ttl_ms if seal is None else ttl_ms_in(seal)
         return compose(head, EXECUTIONS, lines, ttl_ms, "the history").raw
+
+
+def _ids_in(lines: list[dict[str, JSON]]) -> dict[str, None]:
+    """Return the ids of the executions that lines are of, each once, the newest last; a line that says no time is the oldest."""
+    in_order = sorted(lines, key=lambda line: str(line.get("cached_at") or ""))
+    return dict.fromkeys(line["execution_id"] for line in in_order if isinstance(line.get("execution_id"), str))
