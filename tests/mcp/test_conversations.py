@@ -45,6 +45,9 @@ async def test_a_call_that_is_sent_twice_writes_once(as_owner: Start) -> None:
         for replayed in (False, True):
             done = await call(client, "append_to_conversation", conversation=id, messages=said("user", "a"), once="w")
             assert done["replayed"] is replayed
+        # Not taken for the first one, or what is said now would be lost without a word.
+        with pytest.raises(Failed, match="another call"):
+            await call(client, "append_to_conversation", conversation=id, messages=said("user", "c"), once="w")
         message = {"role": "user", "content": "b", "id": "b"}
         await call(client, "append_to_conversation", conversation=id, messages=[message])
         done = await call(client, "append_to_conversation", conversation=id, messages=[message])
@@ -89,6 +92,18 @@ async def test_long_messages_are_cut_in_a_page_and_come_in_parts(as_owner: Start
         assert "".join(parts) == long
 
 
+async def test_a_list_shows_the_metadata_that_fits(as_owner: Start) -> None:
+    async with as_owner("ada") as client:
+        for _ in range(13):
+            await call(client, "create_conversation", metadata={"about": "x" * 3_900})
+        plain = (await call(client, "create_conversation"))["conversation"]["id"]
+        found = (await call(client, "list_conversations"))["conversations"]
+        assert (len(found), found[0]["id"]) == (14, plain)
+        assert [each.get("metadata_left_out", False) for each in found] == [False] * 11 + [True] * 3
+        alone = (await call(client, "resume_conversation", conversation=found[-1]["id"]))["conversation"]
+        assert alone["metadata"] == {"about": "x" * 3_900}
+
+
 async def test_what_another_framework_wrote_is_readable(as_owner: Start, opening: Opening) -> None:
     store = await opening.store()
     thread = await store.threads.create("ada")
@@ -128,6 +143,9 @@ async def test_search_finds_every_hit_once_however_small_the_pages_are(as_owner:
         assert sorted(texts) == sorted([*expected, "The white whale"])
         assert calls > 5
         assert (await call(client, "search_conversations", query="unicorn"))["hits"] == []
+        # What is compared is longer than the text: each of these letters is two in it.
+        await call(client, "create_conversation", messages=said("user", "ß" * 1_000 + " a narwhal"))
+        assert (await call(client, "search_conversations", query="NARWHAL"))["hits"][0]["text"].endswith("ß a narwhal")
         with pytest.raises(Failed, match="cursor"):
             await call(client, "search_conversations", query="whale", cursor="bm9uZQ==")
 

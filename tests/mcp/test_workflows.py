@@ -81,7 +81,7 @@ async def test_results_are_found_by_their_session_and_a_long_one_comes_in_parts(
         found = await call(client, "fetch_execution_result", execution="e1")
         assert (found["result"], found["status"], found["session"], found["flow"]) == ({"ok": True}, "completed", "s1", "f1")
         assert sorted((await call(client, "list_execution_results", session="s1"))["executions"]) == ["e1", "e2"]
-        assert (await call(client, "list_execution_results", session="s1", flow="f2"))["executions"] == ["e2"]
+        assert await call(client, "list_execution_results", session="s1", flow="f2") == {"executions": ["e2"], "has_more": False}
         parts, offset = [], 0
         while True:
             part = await call(client, "fetch_execution_result", execution="e2", offset=offset)
@@ -109,6 +109,43 @@ async def test_a_long_session_is_shown_in_part_and_says_so(as_owner: Start) -> N
         assert [entry["characters"] > 20_000 for entry in found["history"]] == [True] * 5
         assert found["older"] == 7
         await call(client, "drop_workflow_session", session="s1")
+
+
+async def test_a_session_of_very_many_names_is_shown_in_part_and_says_so(as_owner: Start) -> None:
+    async with as_owner("ada") as client:
+        names = {f"{n:04}{'x' * 500}": 1 for n in range(100)}
+        await call(client, "save_workflow_session", session="s1", context=names, metadata=names, ttl=60)
+        found = await call(client, "resume_workflow_session", session="s1")
+        shown = len(found["context"]) + len(found["metadata"])
+        assert 0 < shown < 100
+        assert 0 < len(found["left_out"]) < 50
+        assert shown + len(found["left_out"]) + found["left_out_more"] == 200
+        await call(client, "drop_workflow_session", session="s1")
+
+
+async def test_a_list_of_sessions_or_results_is_no_longer_than_asked_for(
+    as_owner: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("clew.mcp.workflows.MOST_RESULTS", 4)
+    async with as_owner("ada") as client:
+        for n in range(30):
+            await call(client, "save_workflow_session", session=f"s{n}", ttl=60)
+        for n in range(6):
+            await call(client, "save_execution_result", execution=f"e{n}", result={}, session="s1", flow=f"f{n % 3}", ttl=60)
+        found, cursor = set[str](), None
+        while True:
+            page = await call(client, "list_workflow_sessions", pattern="s*", limit=5, cursor=cursor)
+            # A step of the store's may bring some more.
+            assert len(page["sessions"]) < 20
+            found |= set(page["sessions"])
+            cursor = page["cursor"]
+            if not page["has_more"]:
+                break
+        assert found == {f"s{n}" for n in range(30)}
+        newest = await call(client, "list_execution_results", session="s1")
+        assert newest == {"executions": ["e2", "e3", "e4", "e5"], "has_more": True}
+        for key in (await call(client, "list_values", limit=500))["keys"]:
+            await call(client, "drop_value", key=key)
 
 
 async def test_anothers_sessions_are_not_there(as_owner: Start) -> None:

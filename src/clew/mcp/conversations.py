@@ -5,6 +5,7 @@ What another framework wrote is shown as text here, and stays as it is; what is 
 
 from __future__ import annotations
 
+from hashlib import blake2b
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -14,11 +15,12 @@ from ..errors import InvalidError
 from ..ids import new_thread_id
 from ..limits import MAX_TITLE_BYTES
 from ..model import NewItem, Ref
+from ..records import Once
 from ..texts import item_text
 from . import views
 from .desk import Desk
 from .tool import Id, Tool
-from .views import MOST_TEXTS, Conversation, Message, read_messages, view_of
+from .views import MOST_TEXTS, Conversation, Message, read_messages, view_of, views_of
 
 Name = Annotated[Id, Meta(description="The conversation's id.")]
 Title = Annotated[str, Meta(min_length=1, max_length=MAX_TITLE_BYTES)]
@@ -65,7 +67,8 @@ class Append(msgspec.Struct, forbid_unknown_fields=True):
     conversation: Name
     messages: Annotated[list[Say], Meta(min_length=1, max_length=100)]
     once: Annotated[
-        Id | None, Meta(description="A word of your own for this call: sent again with it, nothing is appended twice.")
+        Id | None,
+        Meta(description="A word of your own for this call, and for no other: sent again with it, nothing is appended twice."),
     ] = None
 
 
@@ -135,7 +138,7 @@ async def create(desk: Desk, given: Create) -> Made:
 async def list_(desk: Desk, given: List) -> Page:
     """List conversations, the one written to last first."""
     page = await desk.store.threads.list(desk.owner, limit=given.limit, cursor=given.cursor)
-    return Page([view_of(each) for each in page], page.has_more, page.cursor if page.has_more else None)
+    return Page(views_of(page), page.has_more, page.cursor if page.has_more else None)
 
 
 async def read(desk: Desk, given: Read) -> Messages:
@@ -163,9 +166,11 @@ async def read_message(desk: Desk, given: ReadMessage) -> Part:
 
 
 async def append(desk: Desk, given: Append) -> Appended:
-    """Append messages, in one commit."""
+    """Append messages, in one commit; ReusedTokenError where others came with the same `once` before."""
     ref = Ref(desk.owner, given.conversation)
-    done = await desk.store.items.append(ref, _items(given.messages), once=given.once)
+    digest = blake2b(msgspec.json.encode(given.messages), digest_size=6).digest()
+    once = None if given.once is None else Once(given.once, digest)
+    done = await desk.store.items.append(ref, _items(given.messages), once=once)
     return Appended(list(done.ids), sorted(done.duplicates), done.replayed)
 
 

@@ -41,7 +41,7 @@ _ADVICE: Final[tuple[tuple[type[ClewError], str, str | None, str], ...]] = (
     (ClosedError, "unavailable", "the server is about to end", "Call again in a moment."),
     (NotReplicatedError, "degraded", "it was written, but too few replicas have it", "Call again with the same arguments."),
     (FullError, "full", "the store is full", "Nothing was written: somebody has to make room."),
-    (UnreadableError, "unreadable", None, "It is kept as it is; a newer clew may read it."),
+    (UnreadableError, "unreadable", None, "Nothing was changed; a newer clew may read it, or whoever wrote it."),
     (DeniedError, "unavailable", "the store refuses the server", "Whoever runs the server has to mend that."),
     (MissingExtraError, "unavailable", "the server lacks a part", "Whoever runs the server has to install it."),
     (UnsupportedError, "unsupported", "this store cannot do that", "Use another store."),

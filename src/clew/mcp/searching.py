@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 from binascii import Error as NotBase64
+from bisect import bisect_left
 from typing import Annotated, Final
 
 import msgspec
@@ -147,9 +148,14 @@ class _Search:
         places = [folded.find(word) for word in self._words]
         if not text or min(places) < 0:
             return None
-        first = min(places)
+        first = min(places) if len(folded) == len(text) else _place_in(text, min(places))
         start, end = max(0, first - AROUND), first + AROUND
         return f"{'…' if start else ''}{text[start:end]}{'…' if end < len(text) else ''}"
+
+
+def _place_in(text: str, folded: int) -> int:
+    """Return where in a text stands what is at `folded` in its folded form, which may be longer, as that of ß."""
+    return bisect_left(range(len(text)), folded, key=lambda end: len(text[:end].casefold()))
 
 
 def _write(place: _Place) -> str:

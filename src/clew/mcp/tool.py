@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from mcp import types
@@ -20,7 +20,6 @@ from .desk import Desk
 T = TypeVar("T")
 
 Id = Annotated[str, Meta(min_length=1, max_length=MAX_ID_BYTES)]
-MOST_DEPTH: Final = 20
 
 
 @dataclass(frozen=True, slots=True)

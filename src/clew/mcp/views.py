@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import quote, unquote, urlsplit
 
@@ -20,7 +20,7 @@ MOST_TEXT: Final = 8_000
 MOST_TEXTS: Final = 40_000
 """Characters of all messages in one answer."""
 MOST_METADATA: Final = 4_000
-"""Characters of a conversation's metadata, as JSON."""
+"""Characters of a conversation's metadata, as JSON; those of all conversations in one answer are at most MOST_TEXTS."""
 STEP: Final = 20
 """Items that are read at once, since one may have megabytes."""
 SCHEME: Final = "clew"
@@ -54,10 +54,10 @@ class Message(msgspec.Struct, omit_defaults=True):
     cut: Annotated[bool, Meta(description="The text goes on: read_message has all of it.")] = False
 
 
-def view_of(thread: Thread) -> Conversation:
-    """Return a conversation as it is shown."""
+def view_of(thread: Thread, room: int = MOST_METADATA) -> Conversation:
+    """Return a conversation as it is shown, without its metadata where that has more than `room` characters."""
     metadata = dict(thread.metadata)
-    is_long = len(msgspec.json.encode(metadata)) > MOST_METADATA
+    is_long = bool(metadata) and len(msgspec.json.encode(metadata)) > min(room, MOST_METADATA)
     return Conversation(
         thread.id,
         thread.title,
@@ -70,6 +70,17 @@ def view_of(thread: Thread) -> Conversation:
         None if thread.forked_from is None else thread.forked_from[0],
         thread.unreadable,
     )
+
+
+def views_of(threads: Iterable[Thread]) -> list[Conversation]:
+    """Return conversations as they are shown in one answer: the metadata of the first ones, as many as fit."""
+    found: list[Conversation] = []
+    room = MOST_TEXTS
+    for thread in threads:
+        found.append(view_of(thread, room))
+        if not found[-1].metadata_left_out:
+            room -= len(msgspec.json.encode(found[-1].metadata))
+    return found
 
 
 def message_of(item: Item, most: int = MOST_TEXT) -> Message:

@@ -13,7 +13,6 @@ from msgspec import UNSET, Meta, UnsetType
 from ..adapters.flywheel import (
     BackendType,
     FlowStatus,
-    Ids,
     Loaded,
     Outcome,
     RedisExecutionCache,
@@ -27,7 +26,8 @@ from .views import MOST_TEXT, MOST_TEXTS
 
 PREFIX: Final = "agentic_flywheel"
 MOST_CONTEXT: Final = 20_000
-"""Characters of a session's context and metadata in one answer, as JSON."""
+"""Characters of a session's context in one answer, as JSON, and of its metadata."""
+MOST_RESULTS: Final = 500
 
 SessionId = Annotated[Id, Meta(description="The session's id.")]
 ExecutionId = Annotated[Id, Meta(description="The execution's id.")]
@@ -109,6 +109,7 @@ class Session(msgspec.Struct, omit_defaults=True):
     history_length: int
     older: Annotated[int, Meta(description="How many older entries there are: ask again with `skip`.")] = 0
     left_out: Annotated[list[str], Meta(description="Names that do not fit: ask with `names`.")] = []
+    left_out_more: Annotated[int, Meta(description="How many names more do not fit, and are not named.")] = 0
 
 
 class Sessions(msgspec.Struct):
@@ -138,7 +139,8 @@ class Result(msgspec.Struct, omit_defaults=True):
 
 
 class Results(msgspec.Struct):
-    executions: list[str]
+    executions: Annotated[list[str], Meta(description="The newest last.")]
+    has_more: Annotated[bool, Meta(description="There are others, that are not in this list.")]
 
 
 async def save(desk: Desk, given: Save) -> Saved:
@@ -183,6 +185,9 @@ async def resume(desk: Desk, given: Resume) -> Session:
     entries = _newest(session.history[max(0, end - given.limit) : end])
     wanted = {name: value for name, value in session.context.items() if given.names is None or name in given.names}
     context, metadata = _fitting(wanted), _fitting(session.metadata)
+    missing = [name for name in wanted if name not in context]
+    missing += [f"metadata.{name}" for name in session.metadata if name not in metadata]
+    named = _fitting(dict.fromkeys(missing))
     return Session(
         session.id,
         str(session.backend),
@@ -194,17 +199,16 @@ async def resume(desk: Desk, given: Resume) -> Session:
         entries,
         len(session.history),
         end - len(entries),
-        [name for name in wanted if name not in context]
-        + [f"metadata.{name}" for name in session.metadata.keys() - metadata.keys()],
+        list(named),
+        len(missing) - len(named),
     )
 
 
 async def list_sessions(desk: Desk, given: ListSessions) -> Sessions:
     """Return the ids of sessions."""
-    async with _sessions(desk) as manager:
-        found = await manager.list_sessions(given.pattern, limit=given.limit, cursor=given.cursor)
-    _check(found)
-    return Sessions(list(found), found.cursor is not None, found.cursor)
+    start = f"{PREFIX}:session:"
+    keys, cursor = await desk.shelf.list(start + given.pattern, given.limit, given.cursor)
+    return Sessions([key.removeprefix(start) for key in keys], cursor is not None, cursor)
 
 
 async def drop_session(desk: Desk, given: DropSession) -> Dropped:
@@ -255,8 +259,9 @@ async def list_results(desk: Desk, given: ListResults) -> Results:
     """Return the ids of a session's executions."""
     async with _executions(desk) as cache:
         found = await cache.list_executions(given.session, given.flow)
-    _check(found)
-    return Results(list(found)[-500:])
+    if found.status != "found":
+        raise found.error or UnavailableError("the store could not be asked")
+    return Results(list(found)[-MOST_RESULTS:], len(found) > MOST_RESULTS or found.cursor is not None)
 
 
 def _sessions(desk: Desk) -> RedisSessionManager:
@@ -273,11 +278,6 @@ def _error(found: Outcome | Loaded[Any], missing: str = "it is not there any mor
     return found.error or UnavailableError("the store could not be asked")
 
 
-def _check(found: Ids) -> None:
-    if found.status != "found":
-        raise found.error or UnavailableError("the store could not be asked")
-
-
 def _set(target: dict[str, Any], given: dict[str, Any]) -> None:
     for name, value in given.items():
         if value is None:
@@ -290,7 +290,7 @@ def _fitting(fields: dict[str, Any]) -> dict[str, Any]:
     """Return the fields whose JSON fits one answer together."""
     found, room = {}, MOST_CONTEXT
     for name, value in fields.items():
-        size = len(msgspec.json.encode(value))
+        size = len(msgspec.json.encode({name: value}))
         if size <= room:
             found[name] = value
             room -= size
