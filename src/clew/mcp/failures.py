@@ -46,17 +46,25 @@ _ADVICE: Final[tuple[tuple[type[ClewError], str, str | None, str], ...]] = (
     (MissingExtraError, "unavailable", "the server lacks a part", "Whoever runs the server has to install it."),
     (UnsupportedError, "unsupported", "this store cannot do that", "Use another store."),
 )
+_UNCERTAIN: Final = (UnavailableError, NotReplicatedError)
+_LOOK_FIRST: Final = (
+    "It may or may not have happened. Call again in a moment, but see first whether it did: done twice it is there twice, where "
+    "no `once` and no id of your own tells that it is the same."
+)
 UNEXPECTED: Final = ("unexpected", "Something went wrong in the server; it is noted there.")
 
 
-def tell(error: ClewError, *, in_full: bool) -> tuple[str, str]:
+def tell(error: ClewError, *, in_full: bool, repeats: bool = True) -> tuple[str, str]:
     """Return what kind of failure it is, in a word, and the sentences that tell it.
 
     Args:
+        repeats: the same call, made again, would do nothing more.
         in_full: say what clew knows of the store, as its address, which is for whoever runs the server.
     """
     for of, word, outline, advice in _ADVICE:
         if isinstance(error, of):
+            if not repeats and isinstance(error, _UNCERTAIN):
+                advice = _LOOK_FIRST
             why = (outline if outline is not None and not in_full else str(error)).rstrip(".")
             return word, f"{why[:1].upper()}{why[1:]}. {advice}"
     return UNEXPECTED

@@ -138,7 +138,7 @@ class _Server:
             arguments = tool.read(params.arguments)
             answer = await tool.run(await self._desk(context), arguments)
         except ClewError as error:
-            return _fail(tool, *failures.tell(error, in_full=self._in_full))
+            return _fail(tool, *failures.tell(error, in_full=self._in_full, repeats=tool.reads or tool.repeats))
         except Exception:
             # The model is told that it failed, whatever it was; the connection goes on.
             logger.exception("the tool %s failed", tool.name)
