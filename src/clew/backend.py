@@ -159,7 +159,8 @@ class Expiry(Protocol):
     async def expire(self, partition: Partition, ttl_ms: int | None, *, kind: ExpiryKind = "sliding") -> bool:
         """Let the partition vanish `ttl_ms` after now (fixed) or after its last commit (sliding); None keeps it for ever.
 
-        Returns whether there is such a partition. What expired is not found; it leaves no tombstone.
+        Returns whether there is such a partition. What expired is not found; it leaves no tombstone. The change `Expire` does
+        the same within a commit.
         """
         ...
 

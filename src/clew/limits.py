@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from .errors import InvalidError, ReusedTokenError
-from .records import PRESENT, Append, Change, Once, Partition, PutDocument, Remove, Replace, Truncate
+from .records import PRESENT, Append, Change, Expire, ExpiryKind, Once, Partition, PutDocument, Remove, Replace, Truncate
 
 MAX_ID_BYTES: Final = 512
 """Bytes of UTF-8 in an owner, a name, a log, a document key, an entry id, a holder or a `once` token."""
@@ -194,6 +194,14 @@ def check_appends(changes: Sequence[Append]) -> None:
         check_changes(changes)
 
 
+def check_expiry(ttl_ms: int | None, kind: ExpiryKind) -> None:
+    """Raise InvalidError unless this is a time to live, or None, and a kind of one."""
+    if kind not in ("fixed", "sliding"):
+        raise InvalidError(f"an expiry is 'fixed' or 'sliding', not {kind!r}")
+    if ttl_ms is not None:
+        check_ttl(ttl_ms)
+
+
 def check_changes(changes: Iterable[Change]) -> None:
     """Raise InvalidError where a commit is too large, would write one entry twice, or writes into what it just cut off."""
     total = count = 0
@@ -204,6 +212,9 @@ def check_changes(changes: Iterable[Change]) -> None:
         if isinstance(change, PutDocument):
             check_id(change.key, "a document's key")
             total += check_data(change.data, "a document") if change.data is not None else 0
+            continue
+        if isinstance(change, Expire):
+            check_expiry(change.ttl_ms, change.kind)
             continue
         check_id(change.log, "a log's name")
         if isinstance(change, Append | Replace):

@@ -119,6 +119,7 @@ class Appended(msgspec.Struct, frozen=True):
         duplicates: the ids that were there already; the first one was kept.
         revision: the thread's revision after it.
         replayed: the `once` token was known: this is what the first call did.
+        committed_ms: when it was, by the store's clock, milliseconds since 1970; 0 where nothing was written.
     """
 
     ids: tuple[str, ...]
@@ -126,6 +127,7 @@ class Appended(msgspec.Struct, frozen=True):
     duplicates: frozenset[str]
     revision: int
     replayed: bool = False
+    committed_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,6 +76,9 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
             raise UnreadableError(f"the data of the item {self.id!r}, of codec {self.codec!r}, is no JSON: use `data`") from error
 
 
+ExpiryKind: TypeAlias = Literal["fixed", "sliding"]
+
+
 # -- changes: what a commit may hold --------------------------------------------------------------------------------
 
 
@@ -151,7 +154,18 @@ class Trim(msgspec.Struct, frozen=True):
     before: int
 
 
-Change: TypeAlias = PutDocument | Append | Replace | Remove | Truncate | Trim
+class Expire(msgspec.Struct, frozen=True):
+    """Let the whole partition vanish `ttl_ms` after this commit (fixed) or after its last one (sliding); None keeps it for ever.
+
+    As `Expiry.expire`, and only for a backend that has this power; in one commit with what makes the partition, so that nothing
+    stays for ever where its writer dies in between. Outcome: 0. Of several in one commit the last one counts.
+    """
+
+    ttl_ms: int | None
+    kind: ExpiryKind = "sliding"
+
+
+Change: TypeAlias = PutDocument | Append | Replace | Remove | Truncate | Trim | Expire
 
 PRESENT: Final = -1
 """As `expect`: the partition must exist, at whatever revision. 0 is "must not exist"."""
@@ -229,6 +243,3 @@ class Lease:
     holder: str
     fence: int
     expires_ms: int
-
-
-ExpiryKind: TypeAlias = Literal["fixed", "sliding"]

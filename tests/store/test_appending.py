@@ -163,6 +163,7 @@ BAD_OPTIONS: list[tuple[dict[str, Any], str]] = [
     ({"expect": "1"}, "revision"),
     ({"expect": 0}, "create=True"),
     ({"title": "t"}, "create=True"),
+    ({"ttl": 60}, "create=True"),
     ({"metadata": {}}, "create=True"),
     ({"trim_before": 0}, "trim_before"),
     ({"trim_before": "item"}, "trim_before"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 import clew
@@ -22,6 +24,20 @@ async def thread(recorded: clew.Store, recorder: Recorder) -> clew.Thread:
 async def test_a_thread_is_created_in_one_call(recorded: clew.Store, recorder: Recorder) -> None:
     await recorded.threads.create("ada", title="t", metadata={"a": 1, "b": 2})
     assert recorder.verbs == ["commit"]
+
+
+async def test_a_thread_that_expires_is_made_in_one_call(recorded: clew.Store, recorder: Recorder) -> None:
+    made = await recorded.threads.create("ada", ttl=3600, sliding=False)
+    await recorded.items.append(clew.Ref("ada", "new"), clew.NewItem(b"1"), create=True, expect=0, ttl=3600)
+    assert recorder.verbs == ["commit"] * 2
+    assert await recorded.threads.get(made) == made
+    appended = await recorded.threads.get(clew.Ref("ada", "new"))
+    assert appended.expires_at == appended.updated_at + timedelta(hours=1)
+
+
+async def test_an_append_leaves_the_time_of_a_thread_that_is_there(recorded: clew.Store, thread: clew.Thread) -> None:
+    await recorded.items.append(thread, clew.NewItem(b"4"), create=True, ttl=3600)
+    assert (await recorded.threads.get(thread)).expires_at is None
 
 
 async def test_a_thread_is_read_in_one_call(recorded: clew.Store, recorder: Recorder, thread: clew.Thread) -> None:

@@ -85,6 +85,7 @@ async def test_what_needs_a_power_is_unsupported_and_writes_nothing(bare: clew.S
         (bare.threads.list("ada"), "list"),
         (bare.threads.expire(thread, 60), "expire"),
         (bare.threads.create("ada", id="brief", ttl=60), "expire"),
+        (bare.items.append(clew.Ref("ada", "brief"), clew.NewItem(b"1"), create=True, ttl=60), "expire"),
         (bare.items.fork(thread), "expire"),
         (bare.values("v:").get("k"), "values"),
         (bare.values("v:").put("k", 1), "values"),

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 import clew
-from clew.records import Partition, PutDocument, Snapshot
+from clew.records import Commit, Partition, PutDocument
 from clew.testing import FixedClock, Recorder
 
 
@@ -239,12 +238,13 @@ async def test_a_thread_that_expires_while_it_is_made_is_returned_as_it_was_made
     plain: clew.Store, recorder: Recorder, clock: FixedClock
 ) -> None:
     class Slow(Recorder):
-        """A backend on which a second passes before each read."""
+        """A backend on which a second passes after each commit."""
 
-        async def fetch(self, partition: Partition, keys: Sequence[str] | None = None) -> Snapshot:
-            """See Backend.fetch."""
+        async def commit(self, *arguments: Any, **named: Any) -> Commit:
+            """See Backend.commit."""
+            done = await super().commit(*arguments, **named)
             clock.advance(1)
-            return await super().fetch(partition, keys)
+            return done
 
     start = clock.now
     thread = await clew.Store(Slow(recorder.inner)).threads.create("ada", title="t", ttl=0.5)

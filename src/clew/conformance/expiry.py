@@ -8,8 +8,8 @@ from typing import Protocol
 import pytest
 
 from ..backend import Backend, Expiry, Listing
-from ..errors import GoneError, InvalidError, UnknownCursorError
-from ..records import Change, Partition, PutDocument, Snapshot
+from ..errors import ConflictError, GoneError, InvalidError, UnknownCursorError
+from ..records import Change, Expire, ExpiryKind, Partition, PutDocument, Snapshot
 from .support import LOG, TOMBSTONE_MS, Suite, add, read_ids, wait_until
 
 LONG = 600_000
@@ -51,6 +51,56 @@ class ExpirySuite(Suite):
         done = await backend.commit(partition, changes, once="token", expect=0)
         assert (done.revision, done.outcomes, done.replayed) == (1, (1, 1, 0), False)
         assert (await backend.fetch(partition)).expires_ms is None
+
+    @pytest.mark.parametrize("kind", ["fixed", "sliding"])
+    async def test_a_commit_makes_a_partition_with_its_time_to_live(
+        self, backend: ExpiringBackend, partition: Partition, kind: ExpiryKind
+    ) -> None:
+        changes: list[Change] = [*add("a"), *add("b", log="other"), PutDocument("x", b"1"), Expire(SHORT, kind)]
+        done = await backend.commit(partition, changes, once="token", expect=0, listed=True)
+        assert (done.revision, done.outcomes) == (1, (1, 1, 0, 0))
+        await _wait_for_the_end(backend, partition)
+        assert await backend.fetch(partition) == Snapshot()
+        for log in (LOG, "other"):
+            assert await read_ids(backend, partition, log) == []
+        again = await backend.commit(partition, changes[:-1], once="token", expect=0)
+        assert (again.revision, again.replayed) == (1, False)
+        assert (await backend.fetch(partition)).expires_ms is None
+
+    @pytest.mark.parametrize("kind", ["fixed", "sliding"])
+    async def test_a_commit_changes_the_time_to_live(
+        self, backend: ExpiringBackend, partition: Partition, kind: ExpiryKind
+    ) -> None:
+        await backend.commit(partition, [*add("a"), *add("b", log="other")])
+        done = await backend.commit(partition, [PutDocument("x", b"1"), Expire(LONG, kind)])
+        assert done.revision == 2
+        start = (await backend.fetch(partition)).expires_ms
+        assert start is not None
+        assert abs(start - LONG - done.committed_ms) <= 5
+        await asyncio.sleep(0.05)
+        last = await backend.commit(partition, [*add("c"), PutDocument("x", b"2")])
+        expires = (await backend.fetch(partition)).expires_ms
+        assert expires is not None
+        assert abs(expires - (start if kind == "fixed" else LONG + last.committed_ms)) <= 5
+        await backend.commit(partition, [Expire(None)])
+        assert (await backend.fetch(partition)).expires_ms is None
+        await backend.commit(partition, [Expire(SHORT, kind)])
+        await _wait_for_the_end(backend, partition)
+        for log in (LOG, "other"):
+            assert await read_ids(backend, partition, log) == []
+
+    async def test_a_refused_commit_leaves_the_time_to_live(self, backend: ExpiringBackend, partition: Partition) -> None:
+        await backend.commit(partition, [PutDocument("x", b"1"), Expire(LONG, "fixed")])
+        start = (await backend.fetch(partition)).expires_ms
+        for refused in (PutDocument("x", b"2", b"other"), PutDocument("x", b"2", None)):
+            with pytest.raises(ConflictError):
+                await backend.commit(partition, [Expire(None), refused])
+        with pytest.raises(InvalidError):
+            await backend.commit(partition, [Expire(0)])
+        with pytest.raises(InvalidError):
+            await backend.commit(partition, [Expire(LONG, "other")])  # type: ignore[arg-type] # that is the point
+        assert start is not None
+        assert abs(((await backend.fetch(partition)).expires_ms or 0) - start) <= 5
 
     async def test_logs_and_documents_that_come_later_vanish_too(self, backend: ExpiringBackend, partition: Partition) -> None:
         await backend.commit(partition, add("a"))

@@ -17,6 +17,8 @@ from ..ids import new_id, new_thread_id
 from ..limits import MAX_PAGE
 from ..model import JSON
 from ..store.checks import UNSET as KEEP
+from ..store.checks import partition_of
+from ..store.threads import make_header, thread_as_made
 from .endpoints import room_of
 from .identity import identity_of
 from .operations import Operation, Parameter, choice_of, in_header, number_of, query_of, read_json, send
@@ -121,11 +123,14 @@ async def make(
 
     async def work(store: Store) -> tuple[Appended, Thread]:
         nonlocal is_made
-        done = await store.items.append(ref, items, once=token, expect=0, create=True, title=title, metadata=metadata)
+        done = await store.items.append(
+            ref, items, once=token, expect=0, create=True, title=title, metadata=metadata, ttl=ttl, sliding=sliding
+        )
         is_made = True
-        if ttl is not None:
-            await store.threads.expire(ref, ttl, sliding=sliding)
-        return done, await store.threads.get(ref)
+        if done.replayed:
+            # It may have changed since.
+            return done, await store.threads.get(ref)
+        return done, thread_as_made(partition_of(ref), done, make_header(title, metadata), ttl)
 
     try:
         try:

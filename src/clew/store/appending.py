@@ -12,7 +12,7 @@ from ..records import PRESENT, Change, Commit, Once, Partition, Trim
 from .checks import LOG, check_expect, conflict_of, no_thread
 from .entries import make_appends
 from .finding import MAX_POSITION
-from .threads import make_header
+from .threads import make_expiry, make_header
 
 ATTEMPTS: Final = 20
 """How often a thread that comes and goes meanwhile is tried again."""
@@ -48,10 +48,13 @@ async def append(
     create: bool,
     title: str | None,
     metadata: Mapping[str, JSON] | None,
+    ttl: float | None,
+    sliding: bool,
     trim_before: int | None,
 ) -> Appended:
     """See Items.append."""
-    if once is None and expect is None and trim_before is None and not create and title is None and metadata is None:
+    is_plain = once is None and expect is None and trim_before is None and not create
+    if is_plain and title is None and metadata is None and ttl is None:
         ids, changes = make_appends(items, partition, None)
         if changes:
             # Nearly every append: straight to the backend, since each step in between would cost as much as its share of a trip.
@@ -64,6 +67,8 @@ async def append(
     if not create:
         if title is not None or metadata is not None:
             raise InvalidError("title and metadata go with create=True: threads.update changes those of a thread that is there")
+        if ttl is not None:
+            raise InvalidError("ttl goes with create=True: threads.expire sets that of a thread that is there")
         if expect == 0:
             raise InvalidError("expect=0 means a thread that is not there yet: pass create=True as well")
     cut = [] if trim_before is None else [Trim(LOG, _check_position(trim_before))]
@@ -71,7 +76,8 @@ async def append(
     # The cut comes first, so that what is appended here is never cut off.
     together: Sequence[Change] = [*cut, *appends] if cut else appends
     if create:
-        done = await _append_or_create(backend, partition, together, make_header(title, metadata), once, expect)
+        header: list[Change] = [*make_header(title, metadata), *make_expiry(backend, ttl, sliding=sliding)]
+        done = await _append_or_create(backend, partition, together, header, once, expect)
     elif together:
         done = await commit(backend, partition, together, once=once, expect=expect)
     else:
@@ -126,9 +132,10 @@ def _describe(ids: Sequence[str], done: Commit, skip: int) -> Appended:
     if len(outcomes) < len(ids) or 0 in outcomes:
         raise ReusedTokenError("this once token was used for another call before: give each call a token of its own")
     if not outcomes or min(outcomes) >= 0:
-        return Appended(tuple(ids), outcomes, _NONE, done.revision, done.replayed)
+        return Appended(tuple(ids), outcomes, _NONE, done.revision, done.replayed, done.committed_ms)
     duplicates = frozenset(id for id, outcome in zip(ids, outcomes, strict=True) if outcome < 0)
-    return Appended(tuple(ids), tuple([abs(outcome) for outcome in outcomes]), duplicates, done.revision, done.replayed)
+    positions = tuple([abs(outcome) for outcome in outcomes])
+    return Appended(tuple(ids), positions, duplicates, done.revision, done.replayed, done.committed_ms)
 
 
 _NONE: Final[frozenset[str]] = frozenset()

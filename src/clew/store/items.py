@@ -46,6 +46,8 @@ class Items:
         create: bool = False,
         title: str | None = None,
         metadata: Mapping[str, JSON] | None = None,
+        ttl: float | None = None,
+        sliding: bool = True,
         trim_before: int | None = None,
     ) -> Appended:
         """Append items in one commit, in the order given; those whose id the thread holds are left as they are.
@@ -58,7 +60,7 @@ class Items:
                 are not given are made from it. With `Once`, a digest of what it is used for is remembered too.
             expect: the revision the thread must be at; with `create`, 0 for a thread that must not be there.
             create: make the thread in the same commit where there is none.
-            title, metadata: of the thread, where this call makes it.
+            title, metadata, ttl, sliding: of the thread, where this call makes it; as in `threads.create`.
             trim_before: a position; in the same commit, what stands before it goes.
 
         Raises:
@@ -77,6 +79,8 @@ class Items:
             create=create,
             title=title,
             metadata=metadata,
+            ttl=ttl,
+            sliding=sliding,
             trim_before=trim_before,
         )
 

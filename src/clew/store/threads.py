@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from ..backend import Backend
 from ..errors import AlreadyExistsError, ConflictError, GoneError, InvalidError, UnreadableError
 from ..ids import new_thread_id
 from ..limits import MAX_PAGE, check_id, check_limit
-from ..model import JSON, Page, Ref, Thread, ThreadKey
-from ..records import PRESENT, Change, Listed, Partition, PutDocument, Snapshot
+from ..model import JSON, Appended, Page, Ref, Thread, ThreadKey
+from ..records import PRESENT, Change, Commit, Expire, Listed, Partition, PutDocument, Snapshot
 from .checks import (
     THREAD,
     UNSET,
@@ -56,7 +55,7 @@ class Threads:
             title: for people; at most `limits.MAX_TITLE_BYTES` bytes.
             metadata: JSON values by field; a field that is None is left out.
             notes: what an integration keeps beside, likewise.
-            ttl: seconds until it vanishes; None keeps it. Set right after the thread is made, by a call of its own.
+            ttl: seconds until it vanishes; None keeps it. Set in the same commit.
             sliding: whether each write starts the time anew.
 
         Raises:
@@ -66,23 +65,12 @@ class Threads:
         """
         partition = partition_of(Ref(owner, new_thread_id() if id is None else id))
         changes = make_header(title, metadata, notes)
-        expiry = None if ttl is None else need_expiry(self._backend)
-        ttl_ms = 0 if ttl is None else ttl_ms_of(ttl)
+        expiry = make_expiry(self._backend, ttl, sliding=sliding)
         try:
-            done = await self._backend.commit(partition, changes, expect=0, listed=True)
+            done = await self._backend.commit(partition, [*changes, *expiry], expect=0, listed=True)
         except ConflictError as e:
             raise AlreadyExistsError(f"the owner has a thread {partition.name!r} already", expected=0, actual=e.actual) from e
-        documents = {c.key: c.data for c in changes if c.data is not None}
-        snapshot = Snapshot(done.revision, done.committed_ms, done.committed_ms, None, documents)
-        if expiry is not None:
-            await expiry.expire(partition, ttl_ms, kind="sliding" if sliding else "fixed")
-            snapshot = replace(snapshot, expires_ms=done.committed_ms + ttl_ms)
-            found = await self._backend.fetch(partition)
-            # A short time may be over already: then it is as it was made.
-            snapshot = found if found.revision else snapshot
-        thread = make_thread(partition, snapshot)
-        assert thread is not None, "its header is among the changes"
-        return thread
+        return thread_as_made(partition, done, changes, ttl)
 
     async def get(self, thread: ThreadKey) -> Thread:
         """Return a thread as it is now.
@@ -273,6 +261,30 @@ def make_header(
     if notes is not None:
         changes += (change for change in put_notes(notes) if change.data is not None)
     return changes
+
+
+def make_expiry(backend: Backend, ttl: float | None, *, sliding: bool) -> list[Expire]:
+    """Return the change that gives a thread this time to live, none for None.
+
+    Raises:
+        UnsupportedError: the store has no times to live.
+        InvalidError: no time to live.
+    """
+    if ttl is None:
+        return []
+    need_expiry(backend)
+    return [Expire(ttl_ms_of(ttl), "sliding" if sliding else "fixed")]
+
+
+def thread_as_made(
+    partition: Partition, done: Commit | Appended, header: Sequence[PutDocument], ttl: float | None = None
+) -> Thread:
+    """Return the thread that a commit has just made with this header, without a look at the store."""
+    documents = {change.key: change.data for change in header if change.data is not None}
+    expires_ms = None if ttl is None else done.committed_ms + ttl_ms_of(ttl)
+    thread = make_thread(partition, Snapshot(done.revision, done.committed_ms, done.committed_ms, expires_ms, documents))
+    assert thread is not None, "its header is among the changes"
+    return thread
 
 
 async def has_thread(backend: Backend, partition: Partition) -> bool:

@@ -7,6 +7,12 @@ import asyncio
 import httpx2
 import pytest
 
+import clew
+from clew.service import threads_api
+from clew.service.room import Room
+from clew.settings import Settings
+from clew.testing import Recorder
+
 from ...support import wait_until
 from .conftest import JSON, SESSIONS, THREADS, Api, make_thread, problem
 from .signing import bearer, sign
@@ -160,8 +166,28 @@ async def test_a_key_makes_one_thread_however_often_it_is_sent(api: Api) -> None
 
 
 async def test_a_thread_with_a_time_to_live_says_when_it_ends(api: Api) -> None:
-    mine = await make_thread(api.ada, ttl=3600)
-    assert (await api.ada.get(f"{THREADS}/{mine}")).json()["expires_at"]
+    body = {"title": "Trip", "metadata": {"a": 1, "b": None}, "ttl": 3600, "sliding": False, "items": [{"data": "hi"}]}
+    for _ in range(2):
+        made = await api.ada.post(THREADS, json=body, headers={"idempotency-key": "k"})
+        found = (await api.ada.get(made.headers["location"])).json()
+        assert found["expires_at"]
+        assert made.json() == found
+    session = await api.ada.post(SESSIONS, json={"name": "Trip", "ttl": 3600})
+    assert (await api.ada.get(session.headers["location"])).json() == session.json()
+
+
+@pytest.mark.parametrize("ttl", [None, 3600])
+async def test_a_thread_is_made_with_its_items_and_its_time_to_live_in_one_trip(
+    memory: clew.Store, monkeypatch: pytest.MonkeyPatch, ttl: float | None
+) -> None:
+    room = Room(Settings.from_env({"CLEW_URL": "memory://"}, None), None, lease=1, beat=1)
+    recorder = Recorder(memory.backend)  # type: ignore[arg-type] # memory has every power
+    monkeypatch.setattr(room, "_store", clew.Store(recorder))
+    made, _ = await threads_api.make(
+        room, clew.Ref("ada", "t"), [clew.NewItem(b"1")], once=None, title="Trip", metadata={"a": 1}, ttl=ttl
+    )
+    assert recorder.verbs == ["commit"]
+    assert made == await memory.threads.get(made)
 
 
 async def test_an_id_that_is_there_is_a_conflict(api: Api) -> None:

@@ -20,7 +20,7 @@ from ...limits import (
     check_same_use,
     check_ttl,
 )
-from ...records import PRESENT, Any_, Append, Change, Commit, Once, Partition, PutDocument, Remove, Replace, Truncate
+from ...records import PRESENT, Any_, Append, Change, Commit, Expire, Once, Partition, PutDocument, Remove, Replace, Truncate
 from .appends import MAX_ENTRIES, gather
 from .base import ITEMS, RedisBase
 from .client import Client
@@ -74,7 +74,7 @@ class CommitVerbs(RedisBase):
         client = await self._client()
         if listed and not self._listed_on_one_server():
             await self._touch(client, partition, keys)
-        wanted = tuple(dict.fromkeys(change.log for change in changes if not isinstance(change, PutDocument)))
+        wanted = tuple(dict.fromkeys(change.log for change in changes if not isinstance(change, PutDocument | Expire)))
         while True:
             logs = self._logs_of(partition, wanted)
             arguments = _arguments(changes, logs)
@@ -212,6 +212,8 @@ def _arguments(changes: Sequence[Change], logs: Sequence[str]) -> list[Arg]:
         elif isinstance(change, Remove):
             when = encode_entry(change.when) if change.when is not None else b""
             found += ("rem", numbers[change.log], *id_fields(pack_id(change.id)), when)
+        elif isinstance(change, Expire):
+            found += ("ttl", "" if change.ttl_ms is None else change.ttl_ms, change.kind)
         elif isinstance(change, Truncate):
             if isinstance(change.after, str):
                 found += ("cut", numbers[change.log], "i", *id_fields(pack_id(check_id(change.after, "the cursor"))))

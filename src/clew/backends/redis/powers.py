@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from ...errors import GoneError, InvalidError
-from ...limits import MAX_VALUE_KEY_BYTES, check_data, check_id, check_limit, check_ttl, check_value_key
+from ...limits import MAX_VALUE_KEY_BYTES, check_data, check_expiry, check_id, check_limit, check_ttl, check_value_key
 from ...records import ANY, Any_, ExpiryKind, Lease, Listed, Partition
 from .client import Client
 from .commit import CommitVerbs
@@ -111,10 +111,9 @@ class Powers(CommitVerbs):
 
     async def expire(self, partition: Partition, ttl_ms: int | None, *, kind: ExpiryKind = "sliding") -> bool:
         """See Expiry.expire."""
-        if kind not in ("fixed", "sliding"):
-            raise InvalidError(f"an expiry is 'fixed' or 'sliding', not {kind!r}")
+        check_expiry(ttl_ms, kind)
         keys = self._keys(partition)
-        ttl = "" if ttl_ms is None else check_ttl(ttl_ms)
+        ttl = "" if ttl_ms is None else ttl_ms
         client = await self._client()
         while True:
             logs = self._logs_of(partition, ())

@@ -17,6 +17,7 @@ from ...limits import (
     check_cursor,
     check_data,
     check_expect,
+    check_expiry,
     check_id,
     check_limit,
     check_once,
@@ -211,10 +212,7 @@ class SqliteBackend(CollectVerbs, SpliceVerbs, RunVerbs):
     async def expire(self, partition: Partition, ttl_ms: int | None, *, kind: ExpiryKind = "sliding") -> bool:
         """See Expiry.expire."""
         check_partition(partition)
-        if kind not in ("fixed", "sliding"):
-            raise InvalidError(f"an expiry is 'fixed' or 'sliding', not {kind!r}")
-        if ttl_ms is not None:
-            check_ttl(ttl_ms)
+        check_expiry(ttl_ms, kind)
         return await self._engine.write(lambda unit: writing.expire(unit, partition, ttl_ms, kind))
 
     # -- Values -------------------------------------------------------------------------------------------------------

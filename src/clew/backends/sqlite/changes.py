@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from ...codec import decode_entry, encode_entry, pack_id
 from ...errors import ConflictError, NotFoundError
 from ...limits import check_changes
-from ...records import Any_, Append, Change, Entry, PutDocument, Remove, Replace, Trim, Truncate
+from ...records import Any_, Append, Change, Entry, Expire, PutDocument, Remove, Replace, Trim, Truncate
 from .cursors import find_position
 from .desk import Desk
 from .heads import LAST_POSITION, POSITION_BITS
@@ -30,6 +30,7 @@ _FORGET_OLDER: Final = "DELETE FROM removed WHERE log = ? AND id IN (SELECT id F
 _GET_DOCUMENT: Final = "SELECT data FROM document WHERE partition = ? AND key = ?"
 _SET_DOCUMENT: Final = "UPDATE document SET data = ? WHERE partition = ? AND key = ?"
 _ADD_DOCUMENT: Final = "INSERT INTO document (data, partition, key) VALUES (?, ?, ?)"
+_SET_TIME: Final = "UPDATE partition SET expires_ms = ?, sliding_ms = ? WHERE id = ?"
 _DELETE_DOCUMENT: Final = "DELETE FROM document WHERE partition = ? AND key = ?"
 
 
@@ -70,6 +71,8 @@ def make_steps(changes: Sequence[Change]) -> list[Step]:
             steps.append(Removal(change))
         elif isinstance(change, Truncate):
             steps.append(Truncation(change))
+        elif isinstance(change, Expire):
+            steps.append(TimeToLive(change))
         else:
             steps.append(Trimming(change))
     return steps
@@ -217,6 +220,23 @@ class Trimming:
 
     def apply(self, desk: Desk, outcomes: list[int]) -> None:
         _delete_run(desk, self._change.log, 0, min(self._change.before, LAST_POSITION) - 1, outcomes)
+
+
+class TimeToLive:
+    """The time after which the partition is gone."""
+
+    def __init__(self, change: Expire) -> None:
+        self._change = change
+
+    def check(self, desk: Desk) -> None:
+        """Every partition may have one."""
+
+    def apply(self, desk: Desk, outcomes: list[int]) -> None:
+        ttl_ms, standing = self._change.ttl_ms, desk.standing
+        standing.expires_ms = None if ttl_ms is None else desk.now_ms + ttl_ms
+        standing.sliding_ms = ttl_ms if self._change.kind == "sliding" else None
+        desk.db.execute(_SET_TIME, (standing.expires_ms, standing.sliding_ms, standing.id))
+        outcomes.append(0)
 
 
 def _delete_run(desk: Desk, name: str, first: int, last: int, outcomes: list[int]) -> None:

@@ -59,7 +59,7 @@ def commit(
             return _replay(seen, digest)
     if expect is not None and expect != standing.revision:
         _refuse_revision(partition, standing.revision, expect)
-    desk = Desk(unit, partition, standing)
+    desk = Desk(unit, partition, standing, now_us // 1000)
     for step in steps:
         step.check(desk)
 

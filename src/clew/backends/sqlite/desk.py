@@ -16,13 +16,14 @@ _RAISE_FLOOR: Final = "UPDATE log SET floor = ? WHERE id = ?"
 class Desk:
     """One commit's."""
 
-    __slots__ = ("db", "partition", "standing")
+    __slots__ = ("db", "now_ms", "partition", "standing")
 
-    def __init__(self, unit: Unit, partition: Partition, standing: Standing) -> None:
-        """`standing` has the id 0 where the commit is going to make the partition."""
+    def __init__(self, unit: Unit, partition: Partition, standing: Standing, now_ms: int) -> None:
+        """`standing` has the id 0 where the commit is going to make the partition; `now_ms` is the time of the commit."""
         self.db = unit.db
         self.partition = partition
         self.standing = standing
+        self.now_ms = now_ms
 
     @property
     def number(self) -> int:

@@ -11,6 +11,7 @@
 --         rem log digest key when                   when: '' or the envelope it removes
 --         cut log 'p' position '' | cut log 'i' digest key      (truncate)
 --         trm log position
+--         ttl milliseconds kind                     milliseconds: '' to keep it; kind: 'fixed' or 'sliding'
 -- Returns {'ok', revision, ms, outcome ...}, {'replayed', 'revision ms outcome ... #digest'}, or a refusal: {'gone'}, {'absent'},
 --       {'conflict', revision}, {'document', n}, {'entry', n}, {'changed', n}, {'cursor', n} (n: which change), {'logs', names}
 --include ids
@@ -41,13 +42,13 @@ if expect ~= '' then
         if revision == 0 then return {'absent'} end
     elseif tonumber(expect) ~= revision then return {'conflict', revision} end
 end
-local known = ' ' .. (head[5] or '') .. ' '
-if head[3] or head[4] then
+local function lacks_logs()
     local passed = ' ' .. table.concat(names, ' ') .. ' '
-    for name in string.gmatch(known, '%S+') do
-        if not string.find(passed, ' ' .. name .. ' ', 1, true) then return {'logs', head[5]} end
+    for name in string.gmatch(head[5] or '', '%S+') do
+        if not string.find(passed, ' ' .. name .. ' ', 1, true) then return true end
     end
 end
+if (head[3] or head[4]) and lacks_logs() then return {'logs', head[5]} end
 local logs = {}
 for i = 1, count do
     local log = make_log(KEYS[3 + 3 * i], KEYS[4 + 3 * i], KEYS[5 + 3 * i], head[3 + 3 * i], head[4 + 3 * i])
@@ -56,7 +57,7 @@ for i = 1, count do
 end
 
 -- First every condition, then every write: a refused commit has written nothing.
-local plan, at, n = {}, 7 + count, 0
+local plan, at, n, ttl = {}, 7 + count, 0, nil
 while ARGV[at] do
     local verb = ARGV[at]
     n = n + 1
@@ -90,6 +91,11 @@ while ARGV[at] do
         end
         plan[n] = {verb, log, position}
         at = at + 5
+    elseif verb == 'ttl' then
+        if lacks_logs() then return {'logs', head[5]} end
+        ttl = {verb, tonumber(ARGV[at + 1]), ARGV[at + 2]}
+        plan[n] = ttl
+        at = at + 3
     else
         plan[n] = {verb, logs[tonumber(ARGV[at + 1])], tonumber(ARGV[at + 2])}
         at = at + 3
@@ -121,15 +127,32 @@ for i = 1, count do
 end
 if names_now ~= (head[5] or '') then set[#set + 1], set[#set + 2] = 'l', names_now end
 if token ~= '' then remember(meta, once, token, revision .. ' ' .. ms .. ' ' .. table.concat(outcome, ' ') .. ARGV[5]) end
-if head[3] or head[4] then
+local sliding, fixed = tonumber(head[3]), tonumber(head[4])
+if ttl then
+    sliding, fixed = nil, nil
+    redis.call('HDEL', meta, 'x', 'd', 'e')
+    if not ttl[2] then
+        for i = 1, #KEYS do if i ~= 5 then redis.call('PERSIST', KEYS[i]) end end
+    elseif ttl[3] == 'sliding' then
+        sliding = ttl[2]
+        set[#set + 1], set[#set + 2] = 'x', string.format('%.0f', sliding)
+    else
+        fixed = ms + ttl[2]
+        set[#set + 1], set[#set + 2] = 'd', string.format('%.0f', fixed)
+    end
+end
+local ends
+if sliding or fixed then
     local keys = {}
     for i = 1, #KEYS do
         if i ~= 5 then keys[#keys + 1] = KEYS[i] end
     end
-    local ends = keep_alive(keys, tonumber(head[3]), tonumber(head[4]), nil, true, ms)
+    ends = keep_alive(keys, sliding, fixed, nil, true, ms)
     set[#set + 1], set[#set + 2] = 'e', ends
 end
 redis.call('HSET', meta, unpack(set))
+-- Made by this very commit, it was not there to be given an end.
+if ends and revision == 1 then redis.call('PEXPIREAT', meta, ends) end
 if ARGV[3] ~= '' and listing ~= meta then
     local us = time[1] * 1000000 + time[2]
     if redis.call('ZADD', listing, 'GT', us, ARGV[3]) == 1 or revision == 1 then stand(listing, ARGV[3], us) end
