@@ -177,7 +177,7 @@ class Room:
             try:
                 self._what = "store"
                 self.settings.make_folder()
-                store = watch(await clew.connect(self.settings.url), self.chat.suspect_away)
+                store = watch(await clew.connect(self.settings.url), self.chat.suspect_away, self.chat.note_answer)
                 stack.push_async_callback(store.aclose)
                 self._what = "files"
                 files = await connect_files(settings=self.settings)

@@ -1,4 +1,4 @@
-"""A store whose calls tell when they find it away, whoever made them: so that the next one does not wait for it."""
+"""A store whose calls tell whether they found it there, whoever made them: so that the next one need not wait to find out."""
 
 from __future__ import annotations
 
@@ -10,31 +10,38 @@ from .. import Store
 from ..backend import Backend
 from ..errors import UnavailableError
 
-Told = Callable[[UnavailableError], None]
+Away = Callable[[UnavailableError], None]
+There = Callable[[], None]
+Verb = Callable[..., Awaitable[Any]]  # any, since it is passed through
 
 
-def watch(store: Store, told: Told) -> Store:
-    """Return the same store, which tells of each call that finds it away. To close either closes it."""
-    return Store(cast(Backend, _Watched(store.backend, told)))
+def watch(store: Store, away: Away, there: There) -> Store:
+    """Return the same store, which calls `away` for each call that finds it away, and `there` for each that it answers.
+
+    To close either closes it.
+    """
+    return Store(cast(Backend, _Watched(store.backend, away, there)))
 
 
 class _Watched:
     """Has every verb and power of a backend, and no other: powers are told by the verbs that are there."""
 
-    def __init__(self, backend: Backend, told: Told) -> None:
+    def __init__(self, backend: Backend, away: Away, there: There) -> None:
         for name in dir(backend):
             if name.startswith("_"):
                 continue
             found = getattr(backend, name)
-            setattr(self, name, _watching(found, told) if iscoroutinefunction(found) else found)
+            setattr(self, name, _watching(found, away, there) if iscoroutinefunction(found) else found)
 
 
-def _watching(verb: Callable[..., Awaitable[Any]], told: Told) -> Callable[..., Awaitable[Any]]:  # any verb, passed through
+def _watching(verb: Verb, away: Away, there: There) -> Verb:
     async def call(*arguments: Any, **named: Any) -> Any:
         try:
-            return await verb(*arguments, **named)
+            answer = await verb(*arguments, **named)
         except UnavailableError as error:
-            told(error)
+            away(error)
             raise
+        there()
+        return answer
 
     return call

@@ -150,6 +150,11 @@ class ConversationStore:
         if self._gate is not None:
             self._gate.suspect(error)
 
+    def mark_back(self) -> None:
+        """Take note that a call of somebody else's was answered by the store: it is not waited for until the next try."""
+        if self._gate is not None and self._routes is not None:
+            self._gate.open()
+
     def with_sessions(self, sessions: Sessions) -> ConversationStore:
         """Return the same routing with other sessions, as another owner's, by the same connection. This one is to be closed."""
         other = copy(self)

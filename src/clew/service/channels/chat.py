@@ -61,6 +61,11 @@ class Chat:
         if self._routing is not None and not self._closing.is_set():
             self._routing.suspect_away(error)
 
+    def note_answer(self) -> None:
+        """Take note that a call of somebody else's was answered by the store."""
+        if self._routing is not None and self._routing.is_away:
+            self._routing.mark_back()
+
     async def begin(self, ask: Ask) -> Talk:
         """Begin to answer a message, with the store where it is there.
 
