@@ -6,6 +6,7 @@ workers but for what they remember: `FRESH_S`, and `AWAY_S` while the store is a
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import secrets
@@ -21,6 +22,7 @@ from ..errors import InvalidError, NotFoundError, UnavailableError, UnreadableEr
 from ..limits import check_id
 from ..model import JSON
 from .identity import RESERVED, Identity, UnauthorizedError, check_name, check_teams
+from .problems import BusyError
 
 OWNER: Final = f"{RESERVED}keys"
 """The owner of the records."""
@@ -30,6 +32,8 @@ FRESH_S: Final = 5.0
 AWAY_S: Final = 900.0
 """How long a key that held goes on while the store is away."""
 REMEMBERED: Final = 10_000
+MOST_ASKED: Final = 32
+"""How many keys that did not hold before a worker asks the store about at once: anybody can make some up."""
 _ID_BYTES: Final = 8
 
 
@@ -105,6 +109,8 @@ class Keys:
         self._store = store
         self._clock = clock
         self._held: OrderedDict[str, tuple[float, Identity]] = OrderedDict()
+        self._asked: dict[str, asyncio.Task[Identity]] = {}
+        self._strange = 0
 
     async def identify(self, token: str) -> Identity:
         """Return whom a key speaks for.
@@ -112,13 +118,14 @@ class Keys:
         Raises:
             UnauthorizedError: it is not known, was revoked, or has expired.
             UnavailableError: the store is away, and this key was not seen a short while ago.
+            BusyError: the store is being asked about as many strange keys as it is at once.
         """
         digest = _digest(token)
         held_at, held = self._held.get(digest, (float("-inf"), None))
         if held is not None and self._clock() - held_at < FRESH_S:
             return held
         try:
-            identity = await self._ask(token)
+            identity = await self._ask_once(token, digest, is_strange=held is None)
         except UnavailableError:
             if held is not None and self._clock() - held_at < AWAY_S:
                 return held
@@ -132,10 +139,28 @@ class Keys:
             self._held.popitem(last=False)
         return identity
 
+    async def _ask_once(self, token: str, digest: str, *, is_strange: bool) -> Identity:
+        """Ask about a key, together with whoever is asking about the same one."""
+        asked = self._asked.get(digest)
+        if asked is None:
+            check_form(token)
+            if is_strange and self._strange >= MOST_ASKED:
+                raise BusyError("too many API keys that are not known yet are asked about at once")
+            self._strange += is_strange
+            asked = self._asked[digest] = asyncio.create_task(self._ask(token), name="clew-key")
+
+            def end(task: asyncio.Task[Identity]) -> None:
+                del self._asked[digest]
+                self._strange -= is_strange
+                # Whoever asked may have left.
+                if not task.cancelled():
+                    task.exception()
+
+            asked.add_done_callback(end)
+        return await asyncio.shield(asked)
+
     async def _ask(self, token: str) -> Identity:
-        id, _, secret = token.removeprefix(PREFIX).partition("_")
-        if len(id) != 2 * _ID_BYTES or not id.isalnum() or not secret:
-            raise UnauthorizedError("this is no API key")
+        id, secret = check_form(token)
         try:
             key, digest = _read(await self._store().threads.get(Ref(OWNER, id)))
         except NotFoundError as error:
@@ -143,6 +168,14 @@ class Keys:
         if not hmac.compare_digest(digest, _digest(secret)):
             raise UnauthorizedError("the API key is not known, or not any more")
         return Identity(key.user, key.teams, "key", key.id, key.is_system)
+
+
+def check_form(token: str) -> tuple[str, str]:
+    """Return the id and the secret that a key is made of; UnauthorizedError where it cannot be one."""
+    id, _, secret = token.removeprefix(PREFIX).partition("_")
+    if len(id) != 2 * _ID_BYTES or not id.isalnum() or not secret:
+        raise UnauthorizedError("this is no API key")
+    return id, secret
 
 
 def _digest(secret: str) -> str:

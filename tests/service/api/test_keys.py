@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -11,13 +12,14 @@ from typing import Any
 import pytest
 
 import clew
+import servers
 from clew import Ref, Store
 from clew.errors import InvalidError, UnavailableError, UnreadableError
 from clew.service import keys
 from clew.service.identity import UnauthorizedError
 
-from ...support import wait_until
-from .conftest import SESSIONS, THREADS, Api, Serve, make_thread
+from ...support import do_without, wait_until, with_options
+from .conftest import SESSIONS, THREADS, Api, Serve, make_thread, problem
 from .signing import bearer
 
 
@@ -143,6 +145,36 @@ async def test_a_key_for_nobody_is_not_made(memory: Store, user: str, more: dict
     with pytest.raises(InvalidError):
         await keys.create_key(memory, "bot", user, **more)
     assert [each async for each in keys.list_keys(memory)] == []
+
+
+@pytest.mark.timeout(60)
+async def test_made_up_keys_use_up_neither_the_worker_nor_the_store(serve: Serve) -> None:
+    try:
+        binary = servers.find("valkey-9.1")
+    except servers.MissingBinaryError as error:
+        do_without(error)
+    with servers.Server(binary) as server:
+        api = await serve(with_options(server.url, timeout=10))
+        store: Store = api.app.state.room.store
+        _, known = await keys.create_key(store, "bot", "ada")
+        _, strange = await keys.create_key(store, "bot", "eve")
+        assert (await api.nobody.get(THREADS, headers=bearer(known))).status_code == 200
+        server.pause()
+        made_up = [f"clew_{number:016x}_x" for number in range(2 * keys.MOST_ASKED)]
+        # The same key takes one place, however often it is sent.
+        asking = [asyncio.create_task(api.nobody.get(THREADS, headers=bearer(each))) for each in made_up[:1] * 8 + made_up]
+        await wait_until(lambda: sum(each.done() for each in asking) == keys.MOST_ASKED)
+        assert {problem(each.result()) for each in asking if each.done()} == {"busy"}
+        assert not any(each.done() for each in asking[:9])
+        # Whoever has been seen, or needs no store, comes in.
+        assert problem(await api.nobody.get(THREADS, headers=bearer("clew_no"))) == "unauthorized"
+        assert (await api.nobody.get("/healthz")).status_code == 200
+        assert (await api.nobody.get("/api/files/user", headers=bearer(known))).status_code == 200
+        assert problem(await api.nobody.get(THREADS, headers=bearer(strange))) == "busy"
+        server.resume()
+        replies = await asyncio.gather(*asking)
+        assert [each.status_code for each in replies].count(401) == 8 + keys.MOST_ASKED
+        assert (await api.nobody.get(THREADS, headers=bearer(strange))).status_code == 200
 
 
 async def test_all_keys_are_listed_the_newest_first(memory: Store) -> None:
