@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, Final
 
 from .model import Item
 
+_LONE: Final = re.compile("[\ud800-\udfff]")
+"""Halves of characters, which JSON can say (as the end of a text that was cut) and no encoding can."""
+
 
 def item_text(item: Item) -> str:
-    """Return what a person wants to read of an item: its text where clew knows the shape, else its data, shortened."""
+    """Return what a person wants to read of an item: its text where clew knows the shape, else its data, shortened.
+
+    It is valid Unicode: U+FFFD stands for half of a character.
+    """
+    text = _text(item)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return _LONE.sub("\ufffd", text)
+    return text
+
+
+def _text(item: Item) -> str:
     if item.unreadable is not None:
         return f"[this record cannot be read: {item.unreadable}]"
     try:

@@ -104,7 +104,7 @@ async def test_a_list_shows_the_metadata_that_fits(as_owner: Start) -> None:
         assert alone["metadata"] == {"about": "x" * 3_900}
 
 
-async def test_what_another_framework_wrote_is_readable(as_owner: Start, opening: Opening) -> None:
+async def test_what_another_framework_wrote_is_readable(as_owner: Start, opening: Opening, url: str) -> None:
     store = await opening.store()
     thread = await store.threads.create("ada")
     part = {"type": "output_text", "text": "from ChatKit"}
@@ -113,13 +113,24 @@ async def test_what_another_framework_wrote_is_readable(as_owner: Start, opening
         [
             NewItem.json({"type": "assistant_message", "content": [part]}, codec="chatkit/1", author="assistant"),
             NewItem(b"\xff\xfe", kind="event", codec="bytes/1"),
+            NewItem(rb'{"role": "user", "content": "cut in half: \ud83d"}', author="user"),
         ],
     )
     async with as_owner("ada") as client:
         page = await call(client, "read_conversation", conversation=thread.id)
-        assert [message["text"] for message in page["messages"]] == ["from ChatKit", "[2 bytes of bytes/1]"]
+        assert [message["text"] for message in page["messages"]] == [
+            "from ChatKit",
+            "[2 bytes of bytes/1]",
+            "cut in half: \ufffd",
+        ]
         raw = await call(client, "read_message", conversation=thread.id, message=page["messages"][1]["id"], raw=True)
         assert raw["text"] == "\\xff\\xfe"
+        shown = (await client.get_prompt("resume_conversation", {"conversation": thread.id})).messages[0].content
+        assert "half: \ufffd" in str(shown)
+        context = b'{"id": "s", "backend": "custom", "status": "idle", "context": {"a": "\\ud83d"}}'
+        await store.values(f"{Shelves.of(url).prefix('ada')}agentic_flywheel:session:").put_data("s", context, ttl=60)
+        with pytest.raises(Failed, match="is kept as it is"):
+            await call(client, "resume_workflow_session", session="s")
 
 
 async def test_search_finds_every_hit_once_however_small_the_pages_are(as_owner: Start, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -137,13 +137,13 @@ class _Server:
         try:
             arguments = tool.read(params.arguments)
             answer = await tool.run(await self._desk(context), arguments)
+            text = msgspec.json.encode(answer).decode()
         except ClewError as error:
             return _fail(tool, *failures.tell(error, in_full=self._in_full, repeats=tool.reads or tool.repeats))
         except Exception:
             # The model is told that it failed, whatever it was; the connection goes on.
             logger.exception("the tool %s failed", tool.name)
             return _fail(tool, *failures.UNEXPECTED)
-        text = msgspec.json.encode(answer).decode()
         return types.CallToolResult(
             content=[types.TextContent(text=text)], structured_content=msgspec.to_builtins(answer), is_error=False
         )
