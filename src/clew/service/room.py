@@ -1,10 +1,10 @@
-"""What one worker has open: the store, the files, the agent and its server. The store may come later than the worker."""
+"""What one worker has open: the store, the files, the agent and its server. The store and the files may come later than it."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
@@ -21,6 +21,7 @@ from ..settings import Settings
 from .agent import Agent
 from .channels import Chat
 from .channels.sessions import ChannelKit
+from .late_files import LateFiles
 from .watched import watch
 
 logger = logging.getLogger("clew.service")
@@ -54,29 +55,28 @@ class Room:
         self._server: DurableServer[Context] | None = None
         self._store: clew.Store | None = None
         self._kit: ChannelKit | None = None
-        self._files: Files | None = None
+        self._files = LateFiles()
         self._attachments: ClewAttachmentStore[Context] | None = None
         self._why: ClewError = UnavailableError("the store is being opened")
-        self._what = "store"  # what it is that is away: the store, or the files
         self._tasks: list[asyncio.Task[None]] = []
         self.is_closing = False
 
     async def open(self) -> None:
-        """Open everything; where the store is away, go on trying beside the requests.
+        """Open everything; where the store or the files are away, go on trying beside the requests, without each other.
 
         Raises:
             ClewError: a setting cannot be used, so trying again would not help.
         """
         try:
-            is_there = await self._try()
+            for what, open_ in (("store", self._open_store), ("files", self._open_files)):
+                why = await open_()
+                if why is not None:
+                    told = {"event": f"{what}_away"}
+                    logger.warning("starting without the %s, tried again every second: %s", what, why, extra=told)
+                    self._tasks.append(asyncio.create_task(self._try_again(what, open_)))
         except BaseException:
             await self.aclose(0)
             raise
-        if not is_there:
-            logger.warning(
-                "starting without the %s, tried again every second: %s", self._what, self._why, extra={"event": "store_away"}
-            )
-            self._tasks.append(asyncio.create_task(self._try_again()))
         self._tasks.append(asyncio.create_task(self._sweep()))
 
     def close_readers(self) -> None:
@@ -124,10 +124,8 @@ class Room:
 
     @property
     def files(self) -> Files:
-        """Where files are. As `store`."""
-        if self._files is None:
-            raise self._why
-        return self._files
+        """Where files are. UnavailableError while they are away since the worker started."""
+        return self._files.here
 
     @property
     def near_store(self) -> clew.Store:
@@ -150,9 +148,6 @@ class Room:
     async def checks(self) -> dict[str, str]:
         """Return what is asked of, and "ok" or why it is not: for whoever sends requests here."""
         checks = {"worker": "is about to end" if self.is_closing else "ok", "store": "ok", "files": "ok"}
-        if self._store is None or self._files is None:
-            waiting = dict.fromkeys(("store", "files"), f"waits for the {self._what}")
-            return {**checks, **waiting, self._what: str(self._why)}
         for name, ask in (("store", self._ask_store), ("files", self._ask_files)):
             try:
                 async with asyncio.timeout(CHECK_S):
@@ -164,46 +159,55 @@ class Room:
         return checks
 
     async def _ask_store(self) -> None:
-        assert self._store is not None, "it is asked only when open"
-        await self._store.threads.list(self.settings.owner, limit=1)
+        await self.store.threads.list(self.settings.owner, limit=1)
 
     async def _ask_files(self) -> None:
-        assert self._files is not None, "it is asked only when open"
         # Below a folder that nothing is in: what is in the others may be much.
-        await self._files.list(("readiness",), limit=1)
+        await self.files.list(("readiness",), limit=1)
 
-    async def _try(self) -> bool:
+    async def _open_store(self) -> UnavailableError | None:
+        """Open the store and what stands on it; return why it is away."""
         async with AsyncExitStack() as stack:
             try:
-                self._what = "store"
                 self.settings.make_folder()
                 store = watch(await clew.connect(self.settings.url), self.chat.suspect_away, self.chat.note_answer)
-                stack.push_async_callback(store.aclose)
-                self._what = "files"
-                files = await connect_files(settings=self.settings)
-                stack.push_async_callback(files.aclose)
             except UnavailableError as error:
                 self._why = error
-                return False
-            attachments: ClewAttachmentStore[Context] = ClewAttachmentStore(store, files, url=_url_of)
+                return error
+            stack.push_async_callback(store.aclose)
+            attachments: ClewAttachmentStore[Context] = ClewAttachmentStore(store, self._files, url=_url_of)
             kit = ChannelKit(store, attachments=attachments)
             server = DurableServer(self._make_server(kit, attachments), lease=self._lease, beat=self._beat)
             await self.chat.attach(server, kit)
             self._server, self._kit = server, kit
-            self._store, self._files, self._attachments = store, files, attachments
-            self._stack = stack.pop_all()
-        return True
+            self._store, self._attachments = store, attachments
+            self._stack.push_async_exit(stack.pop_all())
+        return None
 
-    async def _try_again(self) -> None:
+    async def _open_files(self) -> UnavailableError | None:
+        """Open the files; return why they are away."""
+        try:
+            files = await connect_files(settings=self.settings)
+        except UnavailableError as error:
+            self._files.why = error
+            return error
+        self._stack.push_async_callback(files.aclose)
+        self._files.found = files
+        return None
+
+    async def _try_again(self, what: str, open_: Callable[[], Awaitable[UnavailableError | None]]) -> None:
         while True:
             await asyncio.sleep(RETRY_S)
             try:
-                if await self._try():
-                    logger.info("the store is there now", extra={"event": "store_back"})
+                if await open_() is None:
+                    logger.info("the %s can be used now", what, extra={"event": f"{what}_back"})
                     return
             except ClewError as error:
-                self._why = error
-                logger.error("the store cannot be opened: %s", error)
+                if what == "store":
+                    self._why = error
+                else:
+                    self._files.why = error
+                logger.error("the %s cannot be opened: %s", what, error)
 
     async def _sweep(self) -> None:
         """Delete, now and then, the bytes of uploads that no message took up."""

@@ -7,10 +7,12 @@ import asyncio
 import pytest
 
 import servers
+from clew.service import room
 from servers import MissingBinaryError, Server
 
 from ...support import do_without, wait_until, with_options
 from .conftest import SESSIONS, THREADS, Serve, make_thread, problem
+from .test_chat import say
 
 
 @pytest.mark.timeout(120)
@@ -70,6 +72,40 @@ async def test_a_worker_that_starts_without_one_of_them_says_which(
     api = await serve(**nowhere[away])
     checks = (await api.nobody.get("/readyz")).json()["checks"]
     assert {"store": "cannot be reached", "files": "did not answer"}[away] in checks.pop(away)
-    assert checks == {"worker": "ok", "files" if away == "store" else "store": f"waits for the {away}"}
-    for path in (SESSIONS, "/api/files/user"):
-        assert problem(await api.ada.get(path)) == "unavailable"
+    # The other one is there, and is used.
+    assert checks == {"worker": "ok", "files" if away == "store" else "store": "ok"}
+    asks = {"store": SESSIONS, "files": "/api/files/user"}
+    assert problem(await api.ada.get(asks.pop(away))) == "unavailable"
+    for path in asks.values():
+        assert (await api.ada.get(path)).status_code == 200
+
+
+async def test_without_its_bucket_at_the_start_a_worker_keeps_what_is_said_and_the_files_come_later(
+    serve: Serve, object_server: servers.ObjectServer, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(room, "RETRY_S", 0.1)
+    object_server.pause()
+    try:
+        api = await serve("memory://", CLEW_FILES_URL=object_server.url(bucket, timeout=0.5))
+        kept = await say(api.ada, "words 2 0")
+        assert kept["persisted"]
+        here = f"{THREADS}/{kept['session_id']}"
+        assert (await api.ada.get(here)).status_code == 200
+        mine = await make_thread(api.ada)
+        assert (await api.ada.delete(f"{THREADS}/{mine}")).status_code == 204
+        announced = {"name": "a.txt", "mime_type": "text/plain", "size": 1}
+        made = await api.ada.post("/chatkit", json={"type": "attachments.create", "params": announced})
+        assert made.status_code == 200
+        upload = made.json()["upload_descriptor"]["url"]
+        reply = await api.ada.put(upload, content=b"x", headers={"content-type": "text/plain"})
+        assert (reply.status_code, reply.json()["type"]) == (503, "/problems/unavailable")
+        assert problem(await api.ada.put("/api/files/user/a", content=b"x")) == "unavailable"
+    finally:
+        object_server.resume()
+
+    async def is_there() -> bool:
+        return (await api.nobody.get("/readyz")).status_code == 200
+
+    await wait_until(is_there, 30)
+    assert (await api.ada.put("/api/files/user/a", content=b"x")).status_code == 200
+    assert (await api.ada.put(upload, content=b"x", headers={"content-type": "text/plain"})).status_code == 200
