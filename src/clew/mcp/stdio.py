@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from mcp.server.stdio import stdio_server
 
 from .desk import Shelves
+from .lines import AnsweringStream
 from .opening import Opening
 from .server import GROUPS, make_server
 
@@ -34,4 +35,4 @@ async def serve_stdio(url: str, owner: str, *, bare_keys: bool = False, groups: 
     async with Opening(url) as opening:
         server = make_server(opening.store, lambda context: owner, shelves=shelves, in_full=True, groups=groups)
         async with stdio_server() as (reading, writing):
-            await server.run(reading, writing, server.create_initialization_options())
+            await server.run(AnsweringStream(reading, writing), writing, server.create_initialization_options())
