@@ -13,7 +13,15 @@ from typing import NamedTuple
 
 import clew
 from clew import Ref
-from clew.errors import AlreadyExistsError, ConflictError, GoneError, InvalidError, NotFoundError, UnknownCursorError
+from clew.errors import (
+    AlreadyExistsError,
+    ConflictError,
+    GoneError,
+    InvalidError,
+    NotFoundError,
+    ReusedTokenError,
+    UnknownCursorError,
+)
 from clew.model import JSON
 from clew.records import ANY, Any_
 
@@ -217,7 +225,7 @@ class Reference:
         if talk is not None and once in talk.tokens:
             outcomes, revision = talk.tokens[once]
             if len(items) > len(outcomes):
-                raise InvalidError
+                raise ReusedTokenError
             return _wrote(ids, outcomes[: len(items)], revision, True)
         if talk is None and create and expect in (None, 0):
             talk = self._talks[_key(thread)] = Talk(title, _fields(metadata))
