@@ -59,6 +59,13 @@ class Gate:
             self._tell(logging.WARNING, "away", self._away)
         self._watch()
 
+    def note(self, error: UnavailableError, *, in_part: bool) -> None:
+        """A call found the store away: `suspect` it where that may be of a part alone (`Store.fails_in_part`), else `shut`."""
+        if in_part:
+            self.suspect(error)
+        else:
+            self.shut(error)
+
     def suspect(self, error: UnavailableError) -> None:
         """A call found the store away, or a part of it, which others do not need: `shut` it if it does not answer in SURE_S."""
         if self._away is None and _is_over(self._asking):

@@ -85,9 +85,13 @@ class Keeper:
         if not self.enabled:
             return False
         try:
-            await self._probe()
+            if self._store is None:
+                await self._connect()
+            else:
+                # All of it: where a part is away, some sessions cannot be kept.
+                await self._store.ping()
         except UnavailableError as error:
-            self._gate.shut(error)
+            self._note_away(error)
             return False
         except ClewError as error:
             self._note(error, "asking", self.place, "reads")
@@ -111,7 +115,7 @@ class Keeper:
                 values = await self._open()
             answer = await verb(values)
         except UnavailableError as error:
-            self._gate.shut(error)
+            self._note_away(error)
             raise
         if kind in self._troubles:
             del self._troubles[kind]
@@ -141,7 +145,10 @@ class Keeper:
         if self._store is None:
             await self._connect()
         else:
-            await self._store.ping()
+            await self._store.reach()
+
+    def _note_away(self, error: UnavailableError) -> None:
+        self._gate.note(error, in_part=self._store is not None and self._store.fails_in_part)
 
     def _note(self, error: ClewError, doing: str, what: object, kind: str) -> Status:
         """Log what nobody else tells of, once for each time that it begins for reads or writes, and return its word."""

@@ -68,7 +68,7 @@ class ClewEventStore(EventStore):
         self._keep = keep
         self._ttl = ttl
         self._owner = owner
-        self._gate = Gate(store.ping, "the store of the events", "mcp")
+        self._gate = Gate(store.reach, "the store of the events", "mcp")
         self._sessions: OrderedDict[str, ClewEventStore] | None = OrderedDict() if scope is None else None
         self._partition = Partition(owner, "shared" if scope is None else scope)
         self._tag = _tag_of(self._partition.name)
@@ -110,7 +110,7 @@ class ClewEventStore(EventStore):
             done = await self._store.backend.commit(self._partition, changes)
             await self._tend(done.outcomes[0])
         except UnavailableError as error:
-            self._gate.shut(error)
+            self._gate.note(error, in_part=self._store.fails_in_part)
             return ""
         except ClewError as error:
             logger.warning("an event was not kept, so its stream cannot be resumed after it: %s", error)

@@ -140,10 +140,8 @@ class ConversationStore:
 
         Of a store that may be away in part, as a cluster, first it is asked whether anything of it answers.
         """
-        if self._store is not None and self._store.fails_in_part:
-            self.suspect_away(error)
-        elif self._gate is not None:
-            self._gate.shut(error)
+        if self._gate is not None:
+            self._gate.note(error, in_part=self._store is not None and self._store.fails_in_part)
 
     def suspect_away(self, error: UnavailableError) -> None:
         """Ask the store whether it is away, since a call of somebody else's says so, and take note if it is."""
