@@ -22,6 +22,7 @@ from .agent import Agent
 from .channels import Chat
 from .channels.sessions import ChannelKit
 from .late_files import LateFiles
+from .reasons import Reasons
 from .watched import watch
 
 logger = logging.getLogger("clew.service")
@@ -56,6 +57,7 @@ class Room:
         self._store: clew.Store | None = None
         self._kit: ChannelKit | None = None
         self._files = LateFiles()
+        self._reasons = Reasons()
         self._attachments: ClewAttachmentStore[Context] | None = None
         self._why: ClewError = UnavailableError("the store is being opened")
         self._tasks: list[asyncio.Task[None]] = []
@@ -146,16 +148,18 @@ class Room:
             raise UnavailableError("the store is away, and is tried again in the background")
 
     async def checks(self) -> dict[str, str]:
-        """Return what is asked of, and "ok" or why it is not: for whoever sends requests here."""
+        """Return what is asked of, and "ok" or why it is not, without an address: for whoever sends requests here."""
         checks = {"worker": "is about to end" if self.is_closing else "ok", "store": "ok", "files": "ok"}
         for name, ask in (("store", self._ask_store), ("files", self._ask_files)):
             try:
                 async with asyncio.timeout(CHECK_S):
                     await ask()
             except ClewError as error:
-                checks[name] = str(error)
+                checks[name] = self._reasons.note(name, error)
             except TimeoutError:
                 checks[name] = f"does not answer within {CHECK_S:.0f} seconds"
+            else:
+                self._reasons.clear(name)
         return checks
 
     async def _ask_store(self) -> None:

@@ -61,7 +61,7 @@ async def test_while_redis_is_away_the_truth_is_told_and_then_all_goes_on(serve:
 
 @pytest.mark.parametrize("away", ["store", "files"])
 async def test_a_worker_that_starts_without_one_of_them_says_which(
-    serve: Serve, away: str, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, away: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
@@ -70,7 +70,15 @@ async def test_a_worker_that_starts_without_one_of_them_says_which(
         "files": {"CLEW_FILES_URL": "s3://bucket?endpoint=http://127.0.0.1:1&timeout=0.3"},
     }
     api = await serve(**nowhere[away])
-    checks = (await api.nobody.get("/readyz")).json()["checks"]
+    caplog.clear()
+    for _ in range(2):
+        ready = await api.nobody.get("/readyz")
+    # Anybody may ask, so where the part is stands in the log alone, once for as long as nothing changes.
+    assert "127.0.0.1" not in ready.text
+    assert "bucket" not in ready.text
+    place = {"store": "127.0.0.1:1", "files": "bucket"}[away]
+    assert [place in each.getMessage() for each in caplog.records if "cannot be used" in each.getMessage()] == [True]
+    checks = ready.json()["checks"]
     assert {"store": "cannot be reached", "files": "did not answer"}[away] in checks.pop(away)
     # The other one is there, and is used.
     assert checks == {"worker": "ok", "files" if away == "store" else "store": "ok"}
