@@ -209,7 +209,8 @@ def answer(error: Exception, scope: Scope) -> Response:
     if isinstance(error, RangeError):
         headers["content-range"] = f"bytes */{error.size}"
     if kind.status == 401:
-        headers["www-authenticate"] = 'Bearer error="invalid_token"'
+        # Who has sent no token has not sent a wrong one (RFC 6750, section 3).
+        headers["www-authenticate"] = 'Bearer error="invalid_token"' if _has_token(scope) else "Bearer"
     if kind is _UNEXPECTED and REQUEST_ID in scope:
         # It is sent past what adds the id to all others.
         headers["x-request-id"] = scope[REQUEST_ID]
@@ -228,6 +229,11 @@ def route_of(scope: Scope) -> str:
 
 def _is_of_page(path: str) -> bool:
     return path.startswith(OF_PAGE) or (path.startswith("/api/v1/threads/") and path.endswith(RUNS_OF_PAGE))
+
+
+def _has_token(scope: Scope) -> bool:
+    given = [value.lower().split() for name, value in scope["headers"] if name == b"authorization"]
+    return any(len(words) > 1 and words[0] == b"bearer" for words in given)
 
 
 def _media_type(scope: Scope) -> str:
