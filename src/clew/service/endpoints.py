@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -12,15 +11,12 @@ from clew import Run
 
 from ..adapters.chatkit import Reply
 from .identity import identity_of
-from .operations import in_header
-from .problems import TooLongError
+from .operations import in_header, send
 from .room import Context, Room
 from .tail import FileFlow, Tail
+from .wire import AnswerView, StandingView, StopView
 
 logger = logging.getLogger("clew.service")
-
-MOST_BODY: Final = 16 * 1024 * 1024
-"""Bytes of a ChatKit request."""
 
 
 def room_of(request: Request) -> Room:
@@ -36,12 +32,8 @@ def context_of(request: Request) -> Context:
 
 async def chatkit(request: Request) -> Response:
     """ChatKit's protocol: one POST for everything."""
-    body = b""
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > MOST_BODY:
-            raise TooLongError(f"the request is too long: at most {MOST_BODY:,} bytes are taken")
-    answer = await room_of(request).server.process(body, context_of(request))
+    # How long it may be, `limiting` sees to, as for every other address.
+    answer = await room_of(request).server.process(await request.body(), context_of(request))
     if isinstance(answer, Reply):
         return Response(answer.json, media_type="application/json")
     return Tail(answer.frames, {"clew-thread": in_header(answer.thread_id), "clew-run": in_header(answer.run_id)})
@@ -57,14 +49,14 @@ async def events(request: Request) -> Response:
 async def active(request: Request) -> Response:
     """The run of the answer that is being made in a thread, and which of its answers are not whole."""
     found = await room_of(request).server.standing(request.path_params["thread"], context_of(request))
-    run = None if found.run is None else _run_json(found.run)
-    return JSONResponse({"run": run, "last": found.last, "marks": dict(found.marks)})
+    run = None if found.run is None else _answer_view(found.run)
+    return send(StandingView(run, found.last, dict(found.marks)))
 
 
 async def stop(request: Request) -> Response:
     """Ask an answer to stop. 202: it has been told; the end is an event of the run."""
     thread, run = request.path_params["thread"], request.path_params["run"]
-    return JSONResponse({"run": _run_json(await room_of(request).server.stop(thread, run, context_of(request)))}, 202)
+    return send(StopView(_answer_view(await room_of(request).server.stop(thread, run, context_of(request)))), 202)
 
 
 async def upload(request: Request) -> Response:
@@ -94,10 +86,5 @@ async def readyz(request: Request) -> Response:
     return JSONResponse({"ready": ready, "checks": checks}, 200 if ready else 503, headers)
 
 
-def _run_json(run: Run) -> dict[str, object]:
-    return {
-        "id": run.id,
-        "state": run.state,
-        "created_at": run.created_at.isoformat(),
-        "stop_asked": run.cancel_ms is not None,
-    }
+def _answer_view(run: Run) -> AnswerView:
+    return AnswerView(run.id, run.state, run.created_at, run.cancel_ms is not None)

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from . import endpoints
 from .operations import Operation, Parameter, choice_of, number_of, query_of, send
 from .threads_api import CURSOR, HELD, ONE, limit_parameter, ref_of, store_of
-from .wire import RunPage, RunView, run_view
+from .wire import RunPage, RunView, StandingView, StopView, run_view
 
 RUNS: Final = ONE + "/runs"
 RUN: Final = RUNS + "/{run}"
@@ -51,10 +51,10 @@ _AFTER_TOO: Final = Parameter("after", "The same, for who cannot send that heade
 OPERATIONS: Final = (
     Operation("GET", RUNS, list_, "List runs", _TAG, answer=RunPage, parameters=(limit_parameter(), CURSOR, _OPEN),
               problems=HELD),
-    Operation("GET", RUNS + "/active", endpoints.active, "Tell how a thread stands", _TAG, answer=dict, problems=HELD),
+    Operation("GET", RUNS + "/active", endpoints.active, "Tell how a thread stands", _TAG, answer=StandingView, problems=HELD),
     Operation("GET", RUN, get, "Read a run", _TAG, answer=RunView, problems=HELD),
     Operation("POST", RUN + "/cancel", cancel, "Ask a run to stop", _TAG, answer=RunView, status=202, problems=HELD),
     Operation("GET", RUN + "/events", endpoints.events, "Follow a run's events", _TAG, raw="text/event-stream",
               parameters=(_AFTER, _AFTER_TOO), problems=HELD),
-    Operation("POST", RUN + "/stop", endpoints.stop, "Ask an answer to stop", _TAG, answer=dict, status=202, problems=HELD),
+    Operation("POST", RUN + "/stop", endpoints.stop, "Ask an answer to stop", _TAG, answer=StopView, status=202, problems=HELD),
 )  # fmt: skip

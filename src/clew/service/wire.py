@@ -122,6 +122,32 @@ class RunView(msgspec.Struct):
     stop_asked: bool
 
 
+class AnswerView(msgspec.Struct):
+    """The run of an answer, as the page has it."""
+
+    id: str
+    state: str
+    created_at: datetime
+    stop_asked: bool
+
+
+class StandingView(msgspec.Struct):
+    """How a thread stands: the answer that is being made, the newest item that is shown, and which answers are not whole.
+
+    `marks` says of an item that ends such an answer that it was `stopped`, `interrupted` or `failed`.
+    """
+
+    run: AnswerView | None
+    last: str | None
+    marks: dict[str, str]
+
+
+class StopView(msgspec.Struct):
+    """The answer that was asked to stop."""
+
+    run: AnswerView
+
+
 class AppendedView(msgspec.Struct):
     """What an append did, in the order given."""
 

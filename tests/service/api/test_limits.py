@@ -32,6 +32,9 @@ async def test_a_body_that_is_too_long_is_refused_however_it_is_sent(serve: Serv
         assert (problem(reply), reply.status_code) == ("too-large", 413)
     reply = await api.ada.post("/chatkit", content=b" " * 100_001)
     assert reply.status_code == 413
+    large = await serve(CLEW_MAX_BODY=str(20 << 20))
+    reply = await large.ada.post("/chatkit", content=b" " * (17 << 20))
+    assert reply.status_code == 400
     assert len((await api.ada.get(here)).json()["data"]) == 1
 
 
