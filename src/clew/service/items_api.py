@@ -66,7 +66,7 @@ async def add(request: Request, ref: Ref, items: Sequence[NewItem], once: str | 
     except ConflictError as error:
         if expect is None:
             raise
-        raise PreconditionError("the thread has changed since this ETag") from error
+        raise PreconditionError("it has changed since this ETag") from error
     # An id that was made for this request is there through it alone, however often it was sent to the store.
     duplicates = sorted(done.duplicates & {item.id for item in items}) if done.duplicates else []
     view = AppendedView(list(done.ids), list(done.positions), duplicates, done.revision, done.replayed)

@@ -29,7 +29,7 @@ def revision_of(request: Request) -> int | None:
         return None
     found = _REVISION.fullmatch(text)
     if found is None:
-        raise PreconditionError("this ETag is none of a thread's")
+        raise PreconditionError("this ETag is none that was given here")
     return int(found[1])
 
 

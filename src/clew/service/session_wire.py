@@ -86,7 +86,8 @@ class SessionView(msgspec.Struct):
 
 
 class MessageView(msgspec.Struct):
-    """A message, with the extra fields it was sent with. What another API wrote has `kind` and `codec`, and text for content."""
+    """A message, with the extra fields it was sent with, but for those of the names that follow: `kind` and `codec` are of what
+    another API wrote, whose content is its text, and `unreadable` says why an item cannot be read."""
 
     id: str
     role: str
@@ -203,6 +204,10 @@ def message_view(item: Item) -> dict[str, Any]:
     return _foreign_view(item)
 
 
+_OURS: Final = frozenset({"kind", "codec", "unreadable"})
+"""What clew alone says of an item that is no message: a message's own fields of these names are kept, and not shown."""
+
+
 def _is_message(fields: dict[str, Raw]) -> bool:
     role, content = fields.get("role"), fields.get("content")
     return role is not None and content is not None and bytes(role).startswith(_TEXT) and bytes(content).startswith(_CONTENT)
@@ -212,7 +217,7 @@ def _own_view(item: Item, fields: dict[str, Raw]) -> dict[str, Any]:
     view: dict[str, Any] = {"id": item.id, "role": fields["role"], "content": fields["content"]}
     moment = fields.get("timestamp")
     view["timestamp"] = moment if moment is not None and bytes(moment).startswith(_MOMENT) else item.created_at
-    return view | {name: value for name, value in fields.items() if name not in view}
+    return view | {name: value for name, value in fields.items() if name not in view and name not in _OURS}
 
 
 def _foreign_view(item: Item) -> dict[str, Any]:

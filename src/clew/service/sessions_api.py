@@ -6,7 +6,7 @@ The start of a session's id tells its volume, so that what is asked of a session
 from __future__ import annotations
 
 import re
-from functools import lru_cache
+from functools import lru_cache, wraps
 from hashlib import blake2b
 from typing import Final
 
@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from .. import Ref
-from ..errors import InvalidError
+from ..errors import InvalidError, NotFoundError
 from ..ids import new_id
 from . import items_api, threads_api
 from .endpoints import room_of
 from .identity import Identity, identity_of
-from .operations import Operation, Parameter, query_of, read_json, send
+from .operations import Endpoint, Operation, Parameter, query_of, read_json, send
 from .preconditions import once_of, use_of
 from .session_wire import (
     CreateSessionBody,
@@ -45,6 +45,25 @@ MESSAGES: Final = ONE + "/messages"
 MESSAGE: Final = MESSAGES + "/{message}"
 
 _SHARED: Final = re.compile(r"(?:tms_([0-9a-f]{16})|sys)_[0-9a-f]{32}")
+
+
+def _of_sessions(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint, which speaks of sessions and messages where the store says that there is no such thread or item."""
+
+    @wraps(endpoint)
+    async def ask(request: Request) -> Response:
+        try:
+            return await endpoint(request)
+        except NotFoundError as error:
+            session, message = request.path_params.get("session"), request.path_params.get("message")
+            said = str(error)
+            if said.endswith("for this owner") or said == "there is no such thread":
+                raise NotFoundError(f"there is no session {session!r} for this caller") from error
+            if message is not None and said.startswith(("the thread ", "there is no item ", "there is no such item ")):
+                raise NotFoundError(f"the session {session!r} has no message {message!r}") from error
+            raise
+
+    return ask
 
 
 async def create(request: Request) -> Response:
@@ -79,12 +98,14 @@ async def list_(request: Request) -> Response:
     return send(SessionPage(views, page.has_more, page.cursor if page.has_more else None))
 
 
+@_of_sessions
 async def get(request: Request) -> Response:
     """Read a session."""
     volume, ref = _session_of(request)
     return await threads_api.show(request, ref, lambda found: session_view(found, volume))
 
 
+@_of_sessions
 async def update(request: Request) -> Response:
     """Rename a session, change some fields of its metadata, or both."""
     body = read_body(await read_json(request), UpdateSessionBody)
@@ -95,17 +116,20 @@ async def update(request: Request) -> Response:
     return send(session_view(found, volume), etag=thread_etag(found.revision))
 
 
+@_of_sessions
 async def replace(request: Request) -> Response:
     """As PATCH."""
     return await update(request)
 
 
+@_of_sessions
 async def delete(request: Request) -> Response:
     """Delete a session and its messages."""
     _, ref = _session_of(request, to_write=True)
     return await threads_api.drop(request, ref)
 
 
+@_of_sessions
 async def append(request: Request) -> Response:
     """Append one message, or several in one commit."""
     items = read_messages(await read_json(request))
@@ -116,6 +140,7 @@ async def append(request: Request) -> Response:
     return await items_api.add(request, ref, items, _once(request, identity_of(request), volume, "append"))
 
 
+@_of_sessions
 async def page(request: Request) -> Response:
     """Return the messages between two others, the oldest or the newest first."""
     _, ref = _session_of(request)
@@ -124,12 +149,14 @@ async def page(request: Request) -> Response:
     return send({"data": views, "has_more": found.has_more, "cursor": found.cursor if found.has_more else None})
 
 
+@_of_sessions
 async def get_message(request: Request) -> Response:
     """Return one message."""
     _, ref = _session_of(request)
     return await items_api.show(request, ref, request.path_params["message"], message_view)
 
 
+@_of_sessions
 async def remove(request: Request) -> Response:
     """Remove a message."""
     _, ref = _session_of(request, to_write=True)

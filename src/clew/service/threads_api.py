@@ -140,7 +140,7 @@ async def make(
                 raise
             done, made = await settle(room, work, error)
     except ConflictError as error:
-        raise AlreadyExistsError("there is a thread with this id already", actual=error.actual) from error
+        raise AlreadyExistsError("this id is taken already", actual=error.actual) from error
     is_again = once is not None and done.replayed
     return made, {"etag": thread_etag(made.revision)} | ({"idempotency_replayed": "true"} if is_again else {})
 
@@ -173,7 +173,7 @@ async def change(request: Request, ref: Ref, title: str | UnsetType | None, meta
             expect=revision_of(request),
         )
     except ConflictError as error:
-        raise PreconditionError("the thread has changed since this ETag") from error
+        raise PreconditionError("it has changed since this ETag") from error
 
 
 async def drop(request: Request, ref: Ref) -> Response:
@@ -185,15 +185,15 @@ async def drop(request: Request, ref: Ref) -> Response:
             break
         except ConflictError as error:
             if isinstance(error.actual, int):
-                raise PreconditionError("the thread has changed since this ETag") from error
+                raise PreconditionError("it has changed since this ETag") from error
         # The bytes of its attachments go first, so that a deletion that breaks off is finished by the next one.
         seen = await threads.get(ref)
         if expect is not None and seen.revision != expect:
-            raise PreconditionError("the thread has changed since this ETag")
+            raise PreconditionError("it has changed since this ETag")
         await room_of(request).kit.delete_attachments(ref.id, {"owner": ref.owner})
         expect = None if expect is None else expect + 1
     else:
-        raise ConflictError("the thread gets attachments faster than they can be deleted: try again")
+        raise ConflictError("it gets attachments faster than they can be deleted: try again")
     if not was_there:
         # It says which it is: never there, or gone.
         await threads.get(ref)

@@ -71,6 +71,38 @@ async def test_a_message_to_a_session_that_is_not_there_makes_none(api: Api) -> 
             assert problem(await client.get(f"{SESSIONS}/{id}/messages")) == "missing"
 
 
+async def test_what_is_not_there_is_called_a_session_or_a_message(api: Api) -> None:
+    here = await make_session(api.ada)
+    nowhere, message = f"{SESSIONS}/ses_nobody", {"role": "user", "content": "x"}
+    for reply in (
+        await api.ada.get(nowhere),
+        await api.ada.patch(nowhere, json={"name": "x"}),
+        await api.ada.delete(nowhere),
+        await api.ada.get(f"{nowhere}/messages"),
+        await api.ada.post(f"{nowhere}/messages", json=message),
+        await api.ada.get(f"{nowhere}/messages/m"),
+        await api.ada.delete(f"{nowhere}/messages/m"),
+    ):
+        assert (problem(reply), reply.json()["detail"]) == ("missing", "there is no session 'ses_nobody' for this caller")
+    for reply in (await api.ada.get(f"{here}/messages/m"), await api.ada.delete(f"{here}/messages/m")):
+        assert (problem(reply), reply.json()["detail"]) == (
+            "missing",
+            f"the session '{here.rpartition('/')[2]}' has no message 'm'",
+        )
+
+
+async def test_a_message_cannot_say_what_clew_says_of_an_item(api: Api) -> None:
+    here = f"{await make_session(api.ada)}/messages"
+    sent = b'{"role":"user","content":"x","unreadable":"damaged","kind":"tool_call","codec":"x/1","mood":"good"}'
+    made = await api.ada.post(here, content=sent, headers={"content-type": "application/json"})
+    assert made.status_code == 201
+    (got,) = (await api.ada.get(here)).json()["data"]
+    assert sorted(got) == ["content", "id", "mood", "role", "timestamp"]
+    store: Store = api.app.state.room.store
+    (kept,) = await store.items.page(Ref("ada", here.split("/")[3]))
+    assert kept.data == sent
+
+
 async def test_messages_come_back_with_every_field_as_they_were_sent(api: Api) -> None:
     first = {
         "role": "user",
@@ -185,7 +217,7 @@ async def test_what_other_apis_wrote_is_shown_as_messages_and_never_fails_a_page
         ("assistant", "from the framework"),
         ("tool_call", '{"name": "search", "arguments": "{}"}'),
         ("message", "[2 bytes of bytes/1]"),
-        ("message", "?"),
+        ("message", "\ufffd"),
         ("message", "[100,000 bytes of json]"),
         ("message", "odd"),
         ("user", "odd"),
