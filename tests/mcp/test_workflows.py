@@ -50,6 +50,9 @@ async def test_bare_sessions_are_those_of_the_flywheels_own_tools(as_owner: Star
             await call(client, "save_workflow_session", session="mine", context={"b": 2}, ttl=60)
             document = json.loads((await call(client, "fetch_value", key="agentic_flywheel:session:mine"))["value"])
             assert document["context"] == {"b": 2}
+            await call(client, "save_workflow_session", session="mine", status="idle")
+            later = json.loads((await call(client, "fetch_value", key="agentic_flywheel:session:mine"))["value"])
+            assert later["updated_at"] > document["updated_at"]
             loaded = await manager.load_session("mine")
             assert loaded is not None
             assert loaded.context == {"b": 2}

@@ -5,6 +5,7 @@ Of two clients that save one session at once neither loses anything: what both c
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 import msgspec
@@ -159,6 +160,7 @@ async def save(desk: Desk, given: Save) -> Saved:
         _set(session.context, given.context)
         _set(session.metadata, given.metadata)
         session.history.extend(given.history)
+        session.updated_at = datetime.now(UTC)
         done = await manager.save_session(session, ttl_seconds=given.ttl)
     if not done:
         raise _error(done)
