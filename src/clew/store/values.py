@@ -77,6 +77,7 @@ class Values:
 
         Args:
             pattern: a glob (`*`, `?`, `[ab]`, and a backslash before what is meant literally) after the prefix, which is literal.
+                On Redis `?` and `[ab]` stand for one byte of UTF-8, on SQLite for one character.
             limit: from 1 to `limits.MAX_PAGE`.
             cursor: a page's `cursor`, to go on after it.
         """
