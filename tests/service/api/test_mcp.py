@@ -78,7 +78,7 @@ async def test_nobody_gets_in_without_a_token(lone: Api) -> None:
 
 
 @MODES
-async def test_a_client_goes_on_with_a_service_that_was_started_again(
+async def test_a_client_goes_on_whichever_worker_each_request_comes_to(
     serve: Serve, url_of: Callable[..., str], mode: str
 ) -> None:
     url = url_of("redis-8.2")
