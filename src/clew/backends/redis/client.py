@@ -219,16 +219,18 @@ class Client:
 
     def _route(self, request: Request) -> None:
         try:
-            name = "" if self._cluster is None else self._node_name(request.key)
+            name = "" if self._cluster is None else request.server or self._node_name(request.key, request.attempts)
         except SlotNotCoveredError as error:
             self._failed(request, error)
             return
         self._lane(name).submit(request)
 
-    def _node_name(self, key: bytes) -> str:
+    def _node_name(self, key: bytes, attempts: int = 0) -> str:
         assert self._cluster is not None
         if not key:
-            return self.primaries()[0]
+            # Any server: where one is away, the next.
+            primaries = self.primaries()
+            return primaries[attempts % len(primaries)]
         node = self._cluster.get_node_from_key(cast(str, key))
         if node is None:
             raise SlotNotCoveredError("no server holds this slot")
@@ -237,14 +239,16 @@ class Client:
     def _lane(self, name: str) -> Lane:
         lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[name] = Lane(self._connector(name), self._failed, self._confirmation())
+            lane = self._lanes[name] = Lane(
+                self._connector(name), self._failed, self._confirmation(), connect_timeout=self.options.connect_timeout
+            )
         return lane
 
     async def _lane_call(self, name: str, payload: bytes) -> Reply:
         future: asyncio.Future[list[Reply]] = self.loop.create_future()
-        if not name and self._cluster is not None:
-            name = self.primaries()[0]
-        self._lane(name).submit(Request(b"", payload, 1, future, self.loop.time() + self.options.timeout))
+        request = Request(b"", payload, 1, future, self.loop.time() + self.options.timeout)
+        request.server = name
+        self._route(request)
         return (await future)[0]
 
     # -- when it did not come back ----------------------------------------------------------------------------------

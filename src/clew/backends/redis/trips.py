@@ -52,6 +52,8 @@ class Request:
     faults = 0
     loads = 0
     sent = False
+    server = ""
+    """The server that is meant, whatever key; empty for the one of the key."""
     lead = b""
     """One command to go before the others just this time: to load the script, or to follow a slot on its move."""
 
@@ -99,6 +101,7 @@ class Lane:
         failed: called with a request and what went wrong; it resolves the request's future or sends it again.
         confirm: a command to end every trip with that carries writes (`WAIT`), and the check of its reply, which
             returns an error for those writes or None.
+        connect_timeout: seconds that an attempt to connect may take at least, also where who asked for it gives up before.
     """
 
     def __init__(
@@ -106,14 +109,18 @@ class Lane:
         connect: Callable[[], AbstractConnection],
         failed: Callable[[Request, BaseException], None],
         confirm: Confirmation | None = None,
+        *,
+        connect_timeout: float = 2.0,
     ) -> None:
         self.failed = failed
         self.confirm = confirm
         self.loop = asyncio.get_running_loop()
         self._connect = connect
+        self._connect_timeout = connect_timeout
         self._queue: deque[Request] = deque()
         self._free: list[Link] = []
         self._links: set[Link] = set()
+        self._spare: list[Opening] = []
         self._under_way = 0
         self._gathering = False
         self._tasks: set[asyncio.Task[None]] = set()
@@ -151,7 +158,10 @@ class Lane:
         while self._under_way or self._queue:
             self._quiet.clear()
             await self._quiet.wait()
+        tasks = list(self._tasks)
         await self.abandon()
+        # What they had half open they close themselves.
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def abandon(self) -> None:
         """Close the connections: at the end, or since the event loop is ending."""
@@ -173,8 +183,12 @@ class Lane:
             self._under_way += 1
             if self._free:
                 self._depart(self._free.pop(), batch)
+            elif self._spare:
+                self._spare.pop().wait(batch)
             else:
-                task = self.loop.create_task(self._open(batch), name="clew-redis-link")
+                opening = Opening(self, batch)
+                until = max(min(request.deadline for request in batch), self.loop.time() + self._connect_timeout)
+                task = self.loop.create_task(self._open(opening, until), name="clew-redis-link")
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
@@ -190,26 +204,78 @@ class Lane:
                 return
         link.go(Trip(self, link, batch))
 
-    async def _open(self, batch: list[Request]) -> None:
-        """Open a connection for a trip that waits."""
+    def let_go(self, opening: Opening) -> None:
+        """Take back the place of an attempt to connect that nobody waits for any more, and keep it for who comes next."""
+        self._spare.append(opening)
+        self.done(None)
+
+    async def _open(self, opening: Opening, until: float) -> None:
+        """Open a connection for a trip that waits, or for a later one."""
         try:
-            async with asyncio.timeout_at(min(request.deadline for request in batch)):
+            async with asyncio.timeout_at(until):
                 link = await Link.open(self._connect(), self.lost)
         except asyncio.CancelledError:
             # The loop is ending: there is nobody left to wait for the server.
-            self._under_way -= 1
+            batch = self._end(opening)
+            self._under_way -= bool(batch)
             for request in (*batch, *self._queue):
                 request.fail(asyncio.CancelledError())
             self._queue.clear()
             raise
         except Exception as error:
             # Whatever it was, `failed` knows which kinds to try again.
+            batch = self._end(opening)
             for request in batch:
                 self.failed(request, error)
-            self.done(None)
+            if batch:
+                self.done(None)
         else:
             self._links.add(link)
-            self._depart(link, batch)
+            batch = self._end(opening)
+            if batch:
+                self._depart(link, batch)
+            else:
+                self._free.append(link)
+
+    def _end(self, opening: Opening) -> list[Request]:
+        if opening in self._spare:
+            self._spare.remove(opening)
+        return opening.end()
+
+
+class Opening:
+    """A connection on its way, and the requests that wait for it: each until its own deadline, while the attempt goes on.
+
+    Where a server is slow to take connections, no attempt would ever be done that ends with an impatient request.
+    """
+
+    __slots__ = ("_batch", "_lane", "_watch")
+
+    def __init__(self, lane: Lane, batch: list[Request]) -> None:
+        self._lane = lane
+        self.wait(batch)
+
+    def wait(self, batch: list[Request]) -> None:
+        """Let these requests wait for it; nobody else does."""
+        self._batch = batch
+        self._watch = self._lane.loop.call_at(min([request.deadline for request in batch]), self._look)
+
+    def end(self) -> list[Request]:
+        """Return who waits still, and watch over them no longer."""
+        self._watch.cancel()
+        return self._batch
+
+    def _look(self) -> None:
+        """Tell those whose time is over."""
+        now = self._lane.loop.time()
+        late = [request for request in self._batch if request.deadline <= now]
+        batch = self._batch = [request for request in self._batch if request.deadline > now]
+        for request in late:
+            self._lane.failed(request, TimeoutError("no connection in time"))
+        if batch:
+            self.wait(batch)
+        else:
+            self._lane.let_go(self)
 
 
 class Trip:
