@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import clew
+from clew.service.watched import watch
+from clew.settings import mask_url
 
 
 @pytest.fixture(autouse=True)
@@ -112,3 +115,16 @@ async def test_two_stores_on_one_file_see_each_others_writes(tmp_path: Path) -> 
         thread = await first.threads.create("ada")
         await first.items.append(thread, clew.NewItem(b"1"))
         assert [item.data for item in await second.items.tail(thread)] == [b"1"]
+
+
+async def test_a_store_says_where_it_is_without_its_password(url_of: Callable[..., str], tmp_path: Path) -> None:
+    url = url_of("redis-8.2")
+    for given, place in (
+        ("memory://", "memory://"),
+        (f"sqlite:///{tmp_path}/a.db?timeout=1", f"sqlite:///{tmp_path}/a.db"),
+        (url, mask_url(url).partition("?")[0].replace("***@", "")),
+    ):
+        async with clew.connect(given) as store:
+            assert store.place == place
+            watched = watch(store, lambda error: None, lambda: None)
+            assert watched.place == place

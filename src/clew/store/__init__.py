@@ -61,6 +61,11 @@ class Store:
             await self.backend.revision(Partition("clew", "ping"))
 
     @property
+    def place(self) -> str:
+        """Where it is, for logs and errors: its URL without credentials and options, where the backend knows it."""
+        return getattr(self.backend, "place", "the given store")
+
+    @property
     def fails_in_part(self) -> bool:
         """Whether a call can find the store away while others go on, as on a cluster: `reach` tells whether all of it is."""
         return isinstance(self.backend, Reaching) and self.backend.fails_in_part

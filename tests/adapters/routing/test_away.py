@@ -101,6 +101,17 @@ async def test_a_refused_connection_is_known_in_a_moment(instance: Open) -> None
     port.release()
 
 
+async def test_the_log_names_a_store_that_was_given_open(serve: Callable[..., Server], caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "clew.routing")
+    server = serve("redis-8.2", password="s3cret")
+    async with clew.connect(server.url) as store:
+        routing = ConversationStore(FAST, store=store)
+        await routing.init()
+        await routing.close()
+    assert server.address in caplog.text
+    assert "s3cret" not in caplog.text
+
+
 async def test_each_turn_is_one_line_in_the_log_and_no_credentials_are(
     serve: Callable[..., Server], instance: Open, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -41,7 +41,7 @@ class Keeper:
     def __init__(self, *, enabled: bool, url: str | None, store: Store | None, prefix: str) -> None:
         self.enabled = enabled
         self.prefix = prefix
-        self.place = "the given store" if url is None else mask_url(url.partition("?")[0])
+        self.place = store.place if store is not None else mask_url((url or "").partition("?")[0])
         self._url = url
         self._given = store
         self._store = store

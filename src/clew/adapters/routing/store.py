@@ -96,7 +96,7 @@ class ConversationStore:
         # What an earlier call that failed left behind: this one tries anew.
         await self.close()
         self._url = None if self._given is not None else self.config.choose_url(url)
-        place = "the given store" if self._url is None else mask_url(self._url.partition("?")[0])
+        place = self._given.place if self._given is not None else mask_url((self._url or "").partition("?")[0])
         gate = Gate(self._probe, place, "routing")
         try:
             await self._open()

@@ -58,6 +58,11 @@ class SqliteBackend(CollectVerbs, SpliceVerbs, RunVerbs):
         self._address = address
         self._engine = Engine(address, clock)
 
+    @property
+    def place(self) -> str:
+        """Where the store is, as its URL says it."""
+        return "memory://" if self._address.path is None else f"sqlite:///{self._address.path}"
+
     async def open(self) -> None:
         """Open the file, once. Errors as `connection.open_writer`."""
         try:
