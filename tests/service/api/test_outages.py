@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
 import servers
+from clew.errors import UnavailableError
 from servers import Cluster, MissingBinaryError, Server
 
 from ...support import do_without, wait_until, with_options
@@ -79,15 +81,26 @@ def cluster(binary: servers.Binary) -> Iterator[Cluster]:
         yield running
 
 
+@pytest.fixture
+async def stack() -> AsyncIterator[contextlib.AsyncExitStack]:
+    """Closes a test's clients, whatever becomes of it."""
+    async with contextlib.AsyncExitStack() as opened:
+        yield opened
+
+
 @pytest.mark.timeout(180)
-async def test_one_server_of_a_cluster_that_is_away_takes_only_its_own_along(serve: Serve, cluster: Cluster) -> None:
+async def test_one_server_of_a_cluster_that_is_away_takes_only_its_own_along(
+    serve: Serve, cluster: Cluster, stack: contextlib.AsyncExitStack
+) -> None:
     for node in cluster.nodes:
         node.call("CONFIG", "SET", "cluster-require-full-coverage", "no")
     api = await serve(with_options(cluster.url, timeout=0.6))
-    users = [f"user-{number}" for number in range(12)]
-    clients = [api.client(sign(user)) for user in users]
+    # Some of them on each server.
+    users = ["ada", "eve", "bob", "cleo", "dan", "fay", "gus", "hal", "ida", "jo", "kim", "leo"]
+    clients = [await stack.enter_async_context(api.client(sign(user))) for user in users]
     assert {(await client.post(THREADS, json={"id": "mine"})).status_code for client in clients} == {201}
-    cluster.primaries[1].kill()
+    # The one that is asked first where any server will do.
+    min(cluster.primaries, key=lambda node: node.address).kill()
     found = await asyncio.gather(*(client.get(f"{THREADS}/mine") for client in clients))
     dead = {n for n, reply in enumerate(found) if reply.status_code == 503}
     assert 0 < len(dead) < len(users)
@@ -102,5 +115,16 @@ async def test_one_server_of_a_cluster_that_is_away_takes_only_its_own_along(ser
         answers = await asyncio.gather(*chats)
         assert all(answer["reply"] for answer in answers)
         assert not api.app.state.room.chat.is_away
-    for client in clients:
-        await client.aclose()
+    # Asked for all of it, it says that some is missing.
+    store = api.app.state.room.store
+    await store.reach()
+    with pytest.raises(UnavailableError):
+        await store.ping()
+    for node in cluster.primaries:
+        node.kill()
+    # When nothing of it is there, nobody waits.
+    assert problem(await clients[living[0]].get(f"{THREADS}/mine")) == "unavailable"
+    await wait_until(lambda: bool(api.app.state.room.chat.is_away))
+    began = time.monotonic()
+    assert problem(await clients[living[0]].get(f"{THREADS}/mine")) == "unavailable"
+    assert time.monotonic() - began < 0.5
