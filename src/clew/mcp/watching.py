@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Final
 
@@ -30,6 +31,8 @@ AGAIN_S: Final = 1.0
 """How long to wait before the store, which is away, is asked again."""
 MOST: Final = 1_000
 """Conversations that one server process watches at once."""
+MOST_OF_ONE: Final = 200
+"""Those of one owner: nobody takes all of them."""
 
 
 class Watching:
@@ -39,6 +42,7 @@ class Watching:
         self._open_store = open_store
         self._owner_of = owner_of
         self._running: set[asyncio.Task[None]] = set()
+        self._of_owner: Counter[str] = Counter()
         self._subscribed: dict[tuple[str, str, str], asyncio.Task[None]] = {}
         self._streams: set[ListenHandler] = set()
 
@@ -125,9 +129,21 @@ class Watching:
         """Watch a conversation from a position on, in a task that ends with the conversation; MCPError where that is too much."""
         if len(self._running) >= MOST:
             raise MCPError(types.INTERNAL_ERROR, f"This server watches as much as it can ({MOST:,} conversations): ask later.")
+        if self._of_owner[ref.owner] >= MOST_OF_ONE:
+            raise MCPError(
+                types.INTERNAL_ERROR, f"You watch {MOST_OF_ONE:,} conversations, the most at once: unsubscribe from one."
+            )
         task = asyncio.create_task(self._follow(ref, after, tell))
         self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._of_owner[ref.owner] += 1
+
+        def forget(ended: asyncio.Task[None]) -> None:
+            self._running.discard(ended)
+            self._of_owner[ref.owner] -= 1
+            if not self._of_owner[ref.owner]:
+                del self._of_owner[ref.owner]
+
+        task.add_done_callback(forget)
         return task
 
     async def _follow(self, ref: Ref, after: int, tell: Tell) -> None:

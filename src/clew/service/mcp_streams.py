@@ -6,6 +6,7 @@ So any worker answers any of its requests, and holds its stream; after a restart
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, Final
@@ -20,7 +21,7 @@ from starlette.responses import Response
 from .. import Ref, Store
 from ..backend import Expiry
 from ..codec import pack_id
-from ..errors import GoneError, UnavailableError
+from ..errors import ClewError, GoneError, UnavailableError
 from ..ids import new_id
 from ..limits import MAX_PAGE, check_id
 from ..mcp import Watching
@@ -29,6 +30,8 @@ from ..mcp.watching import AGAIN_S, end
 from ..records import FORMAT, Append, Change, Entry, Partition
 from .identity import identity_of
 from .tail import Tail
+
+logger = logging.getLogger("clew.service")
 
 Context = ServerRequestContext[Any, Any]
 SESSION: Final = "mcp-session-id"
@@ -99,9 +102,11 @@ class Streams:
                 news.put_nowait(uri)
 
         tasks = [asyncio.create_task(self._keep_up(partition, watched, tell)), asyncio.create_task(self._wait_closing(news))]
+        tasks[0].add_done_callback(lambda _: news.put_nowait(""))
         try:
             yield b": open\n\n"
-            while not self._closing.is_set():
+            # A stream that hears of nothing any more ends, so that its client opens another one.
+            while not self._closing.is_set() and not tasks[0].done():
                 try:
                     async with asyncio.timeout(self._beat):
                         uri = await news.get()
@@ -141,6 +146,9 @@ class Streams:
                 return
             except UnavailableError:
                 await asyncio.sleep(AGAIN_S)
+            except ClewError as error:
+                logger.warning("subscriptions cannot be followed any more: %s", type(error).__name__)
+                return
 
     async def _set(
         self,
@@ -155,7 +163,11 @@ class Streams:
                 await end([task])
         elif change.uri not in watched or watched[change.uri].done():
             ref = Ref(owner, thread_of(change.uri))
-            watched[change.uri] = self._watching.start(ref, change.after, lambda: tell(change.uri))
+            try:
+                watched[change.uri] = self._watching.start(ref, change.after, lambda: tell(change.uri))
+            except MCPError as error:
+                # The others are still heard of.
+                logger.warning("a conversation is not watched: %s", error)
 
 
 def _frame(uri: str) -> bytes:
