@@ -6,6 +6,7 @@ import { Items, textOf } from "./items.js";
 import { ThreadList, titleOf } from "./list.js";
 import { Presence } from "./presence.js";
 import { takeFromAddress } from "./session.js";
+import { closeList, isListShown } from "./sidebar.js";
 import { Away, request, standing, start, stop } from "./wire.js";
 
 const $ = (id) => document.getElementById(id);
@@ -348,7 +349,7 @@ $("stop").addEventListener("click", () => {
 });
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
-  if ($("sidebar").classList.contains("shown")) closeList();
+  if (isListShown()) closeList();
   else halt();
 });
 $("file").addEventListener("change", (event) => {
@@ -369,21 +370,6 @@ for (const each of document.querySelectorAll(".suggestion")) {
     $("message").focus();
   });
 }
-
-function closeList() {
-  $("sidebar").classList.remove("shown");
-  $("open-list").setAttribute("aria-expanded", "false");
-}
-$("open-list").addEventListener("click", () => {
-  $("sidebar").classList.add("shown");
-  $("open-list").setAttribute("aria-expanded", "true");
-  $("new").focus();
-});
-$("close-list").addEventListener("click", () => {
-  closeList();
-  $("open-list").focus();
-});
-document.querySelector("main").addEventListener("click", (event) => !event.target.closest("#open-list") && closeList());
 
 // -- what others do ----------------------------------------------------------------------------------------------------
 
