@@ -33,11 +33,6 @@ def new_key(*, clock: Clock = time.time) -> bytes:
     return ((int(clock() * 1000) & 0xFFFF_FFFF_FFFF) << 80 | noise).to_bytes(16)
 
 
-def new_ids(count: int, *, clock: Clock = time.time) -> list[str]:
-    """Return some fresh ids, as `new_id` writes them."""
-    return [new_key(clock=clock).hex() for _ in range(count)]
-
-
 # The six bits that mark the version and the variant take the place of as many random ones.
 _RANDOM: Final = 0x0FFF_3FFF_FFFF_FFFF_FFFF
 _MARKS: Final = 0x7000_8000_0000_0000_0000

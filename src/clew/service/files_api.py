@@ -18,8 +18,8 @@ from .file_types import BYTES, headers_of, type_of
 from .operations import Operation, Parameter, number_of, query_of, send
 from .places import BASE, Place, place_of, read_prefix, write_path
 from .preconditions import is_create_only, is_fresh, version_of
-from .problems import MediaTypeError, PreconditionError
 from .ranges import part_of
+from .refusals import MediaTypeError, PreconditionError
 from .tail import FileFlow
 from .threads_api import CURSOR, IF_MATCH, IF_NONE_MATCH, limit_parameter
 from .wire import FilePage, FileView

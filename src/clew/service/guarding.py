@@ -13,7 +13,8 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from .problems import LocalOnlyError, answer
+from .problems import answer
+from .refusals import LocalOnlyError
 
 POLICY: Final = "default-src 'self'; img-src 'self' data: blob:; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 _SAFE: Final = (

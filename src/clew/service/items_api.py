@@ -15,7 +15,7 @@ from ..store.checks import UNSET
 from .endpoints import room_of
 from .operations import Operation, Parameter, choice_of, number_of, query_of, read_json, send
 from .preconditions import is_fresh, once_of, revision_of, tag_of, use_of
-from .problems import PreconditionError
+from .refusals import PreconditionError
 from .settling import append_again
 from .threads_api import (
     HELD,

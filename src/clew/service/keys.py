@@ -22,7 +22,7 @@ from ..errors import InvalidError, NotFoundError, UnavailableError, UnreadableEr
 from ..limits import check_id
 from ..model import JSON
 from .identity import RESERVED, Identity, UnauthorizedError, check_name, check_teams
-from .problems import BusyError
+from .refusals import BusyError
 
 OWNER: Final = f"{RESERVED}keys"
 """The owner of the records."""

@@ -18,7 +18,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ..errors import ClewError
 from ..settings import Access
 from .identity import SCOPE, Identity
-from .problems import BusyError, RateError, SlowError, TooLongError, answer
+from .problems import answer
+from .refusals import BusyError, RateError, SlowError, TooLongError
 
 BURST_S: Final = 2.0
 """A caller who was silent may send what this many seconds allow at once."""

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from ..errors import InvalidError
-from .problems import MediaTypeError
+from .refusals import MediaTypeError
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 JSON_TYPE: Final = "application/json"

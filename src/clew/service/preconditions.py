@@ -10,7 +10,7 @@ from starlette.requests import Request
 
 from .. import Once
 from ..errors import InvalidError
-from .problems import PreconditionError
+from .refusals import PreconditionError
 
 _REVISION: Final = re.compile(r'"([1-9][0-9]{0,17})"')
 _TAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .problems import RangeError
+from .refusals import RangeError
 
 _RANGE: Final = re.compile(r"\s*bytes\s*=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*", re.IGNORECASE | re.ASCII)
 

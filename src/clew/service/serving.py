@@ -15,7 +15,7 @@ from starlette.applications import Starlette
 from .. import Store
 from ..errors import DeniedError, UnavailableError
 from ..settings import Settings
-from .app import make_app
+from .application import make_app
 from .door import Gate
 from .guarding import is_local
 from .logs import Lines, write_json

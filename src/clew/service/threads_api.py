@@ -23,7 +23,7 @@ from .endpoints import room_of
 from .identity import identity_of
 from .operations import Operation, Parameter, choice_of, in_header, number_of, query_of, read_json, send
 from .preconditions import is_fresh, once_of, revision_of, use_of
-from .problems import PreconditionError
+from .refusals import PreconditionError
 from .room import Room
 from .settling import settle
 from .wire import CreateBody, ThreadPage, ThreadView, UpdateBody, new_items, read_body, thread_etag, thread_view

@@ -7,13 +7,13 @@ from binascii import Error as NotBase64
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import blake2b
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
 from ..errors import InvalidError
-from ..limits import MAX_CHANGES, MAX_ID_BYTES, MAX_PAGE, MAX_TITLE_BYTES, MAX_TTL_MS, check_json
+from ..limits import MAX_CHANGES, MAX_ID_BYTES, MAX_TITLE_BYTES, MAX_TTL_MS, check_json
 from ..model import Item, NewItem, Thread
 from ..runs import Run
 
@@ -210,9 +210,6 @@ class Problem(msgspec.Struct, omit_defaults=True):
     detail: str
     actual: str | int | None = None
     thread: str | None = None
-
-
-MOST_LIMIT: Final = MAX_PAGE
 
 
 def read_body(body: bytes, shape: type[T]) -> T:

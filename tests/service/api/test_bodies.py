@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
-from clew.service.app import OPERATIONS
+from clew.service.application import OPERATIONS
 
 from .conftest import THREADS, Api, make_thread, problem
 from .signing import sign

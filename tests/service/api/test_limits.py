@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from clew.service.limiting import Rates
-from clew.service.problems import RateError
+from clew.service.refusals import RateError
 
 from ...support import wait_until
 from .conftest import THREADS, Serve, make_thread, problem

@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.routing import Route
 
 from clew import Ref, Store
-from clew.service.app import OPERATIONS
+from clew.service.application import OPERATIONS
 from clew.service.problems import KINDS
 
 from .conftest import JSON, THREADS, Api, make_thread

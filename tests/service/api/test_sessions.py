@@ -12,7 +12,7 @@ import pytest
 from clew import NewItem, Ref, Store
 from clew.errors import InvalidError
 from clew.limits import MAX_CHANGES
-from clew.service.app import OPERATIONS
+from clew.service.application import OPERATIONS
 from clew.service.session_wire import read_messages
 
 from .conftest import JSON, SESSIONS, THREADS, Api, make_thread, problem

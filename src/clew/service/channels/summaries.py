@@ -19,7 +19,7 @@ from ...assistant.models import Model
 from ...assistant.room import measure
 from ...assistant.supply import ModelSupply
 from ...errors import ClewError
-from ..problems import ModelError
+from ..refusals import ModelError
 
 MOST_ITEMS: Final = 400
 """The newest items that are read."""
