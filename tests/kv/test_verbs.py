@@ -160,7 +160,7 @@ async def test_other_programs_see_the_types_of_redis_and_the_other_way_round(poo
 
 async def test_a_document_is_a_value_of_the_store(url: str) -> None:
     if url == "memory://":
-        pytest.skip("each store in memory is one of its own")
+        pytest.skip("each store in memory is one of its own: no second program can look into it")
     async with get_redis(url) as redis, clew.connect(url) as store:
         await redis.set("t:k", {"a": 1})
         found = await store.values("t:").get("k")

@@ -24,7 +24,8 @@ _FULL: Final = frozenset({"QuotaExceeded", "XMinioStorageFull", "InsufficientSto
 
 
 FAULTS: Final = (exceptions.BaseError, OSError, NotImplementedError, ValueError)
-"""What obstore raises where the bucket or the way to it is at fault; a missing object is a FileNotFoundError."""
+"""What obstore raises where the bucket or the way to it is at fault; a missing object is a FileNotFoundError, and what a store of
+its cannot do a NotImplementedError, which `fault_of` makes an UnsupportedError."""
 
 
 def fault_of(error: Exception, name: str, path: str, expected: str | None) -> ClewError:
