@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import logging
 import os
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +22,7 @@ from clew.ids import new_id
 from servers import process
 
 from .keyspace import sweep
-from .support import do_without, with_options
+from .support import do_without, find_program, with_options
 
 WHERE_INSTALLED = ("redis-7.0-tls",)
 """Kinds that no wheel brings: skipped where they are missing, in CI too."""
@@ -113,6 +117,28 @@ async def store(url: str) -> AsyncIterator[clew.Store]:
 def redis_url(request: pytest.FixtureRequest, url_of: Callable[..., str]) -> str:
     """A URL with a namespace of the test's own, on each kind of server in turn."""
     return url_of(request.param)
+
+
+@pytest.fixture
+def own_server() -> Iterator[Callable[..., servers.Server]]:
+    """`own_server(name="redis-8.2", **arguments)`: a server of this test's own, to be broken at will. A missing program skips the
+    test, and fails it in CI."""
+    with ExitStack() as stack:
+
+        def start(name: str = "redis-8.2", **arguments: Any) -> servers.Server:  # passed through to Server
+            return stack.enter_context(servers.Server(find_program(name), **arguments))
+
+        yield start
+
+
+@pytest.fixture
+def nothing_goes_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """No task is destroyed while it waits, and no failure goes unread: asyncio would only log it."""
+    yield
+    gc.collect()
+    records = [*caplog.get_records("call"), *caplog.records]
+    said = [record.getMessage() for record in records if record.name == "asyncio" and record.levelno >= logging.ERROR]
+    assert said == []
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import pytest
 
+import servers
 from clew.ids import new_id
 from clew.records import Partition
 
@@ -33,6 +34,14 @@ def do_without(error: Exception, optional: bool = False) -> NoReturn:
     if os.environ.get("CI") and not optional:
         pytest.fail(str(error))
     pytest.skip(str(error))
+
+
+def find_program(name: str) -> servers.Binary:
+    """Return a server's program, one of those that `servers.find` knows; `do_without` where it is missing."""
+    try:
+        return servers.find(name)
+    except servers.MissingBinaryError as error:
+        do_without(error)
 
 
 def fresh_partition(owner: str = "owner") -> Partition:

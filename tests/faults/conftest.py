@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import gc
-import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import pytest
 
 from clew.backend import Backend
 from clew.schemes import open_backend
-from servers import Server, find
 
 from .ledger import VERDICTS
 
@@ -26,24 +22,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_goes_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """No task is destroyed while it waits, and no failure goes unread: asyncio would only log it."""
-    yield
-    gc.collect()
-    records = [*caplog.get_records("call"), *caplog.records]
-    said = [record.getMessage() for record in records if record.name == "asyncio" and record.levelno >= logging.ERROR]
-    assert said == []
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
-    """`serve(name="redis-8.2", **arguments)`: a server of this test's own, to be broken at will."""
-    with ExitStack() as stack:
-
-        def start(name: str = "redis-8.2", **arguments: Any) -> Server:  # passed through to Server
-            return stack.enter_context(Server(find(name), **arguments))
-
-        yield start
+def _nothing_goes_unseen(nothing_goes_unseen: None) -> None:
+    """No task of a test is lost in silence."""
 
 
 @pytest.fixture

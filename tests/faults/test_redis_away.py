@@ -61,9 +61,9 @@ async def _within(seconds: float) -> AsyncIterator[None]:
 
 
 async def test_every_verb_is_unavailable_in_time_while_redis_hangs_and_works_when_it_is_back(
-    serve: Callable[..., Server], open_store: Open
+    own_server: Callable[..., Server], open_store: Open
 ) -> None:
-    server = serve()
+    server = own_server()
     backend, partition = await open_store(with_options(server.url, timeout=TIMEOUT)), fresh_partition()
     await backend.commit(partition, [Append(LOG, make_entry("w0.0", b"{}"))], listed=True)
     server.pause()
@@ -76,9 +76,9 @@ async def test_every_verb_is_unavailable_in_time_while_redis_hangs_and_works_whe
 
 
 async def test_every_verb_is_unavailable_in_time_while_the_port_refuses_and_works_when_it_is_back(
-    serve: Callable[..., Server], open_store: Open
+    own_server: Callable[..., Server], open_store: Open
 ) -> None:
-    server = serve("valkey-9.1", durable=True)
+    server = own_server("valkey-9.1", durable=True)
     backend, partition = await open_store(with_options(server.url, timeout=TIMEOUT)), fresh_partition()
     await backend.commit(partition, [Append(LOG, make_entry("w0.0", b"{}"))], listed=True)
     server.kill()
@@ -134,8 +134,10 @@ async def _silent(answer: bytes = b"") -> AsyncIterator[int]:
             writer.close()
 
 
-async def test_a_short_outage_is_not_noticed_by_a_caller_or_a_follower(serve: Callable[..., Server], open_store: Open) -> None:
-    server = serve("redis-6.2", durable=True)
+async def test_a_short_outage_is_not_noticed_by_a_caller_or_a_follower(
+    own_server: Callable[..., Server], open_store: Open
+) -> None:
+    server = own_server("redis-6.2", durable=True)
     backend, partition = await open_store(with_options(server.url, timeout=5)), fresh_partition()
     await backend.commit(partition, [Append(LOG, make_entry("w0.0", b"{}"))])
     seen: list[str] = []
@@ -156,9 +158,9 @@ async def test_a_short_outage_is_not_noticed_by_a_caller_or_a_follower(serve: Ca
 
 
 async def test_a_follower_may_follow_again_from_where_it_was_after_a_long_outage(
-    serve: Callable[..., Server], open_store: Open
+    own_server: Callable[..., Server], open_store: Open
 ) -> None:
-    server = serve(durable=True)
+    server = own_server(durable=True)
     backend, partition = await open_store(with_options(server.url, timeout=TIMEOUT)), fresh_partition()
     await backend.commit(partition, [Append(LOG, make_entry("w0.0", b"{}"))])
     entries = backend.follow(partition, LOG)
@@ -181,9 +183,9 @@ async def _close(entries: AsyncIterator[Entry]) -> None:
 
 @pytest.mark.parametrize("program", ["redis-6.2", "redis-8.2", "valkey-9.1"])
 async def test_a_script_flush_is_not_noticed_in_the_middle_of_traffic(
-    program: str, serve: Callable[..., Server], open_store: Open
+    program: str, own_server: Callable[..., Server], open_store: Open
 ) -> None:
-    server = serve(program)
+    server = own_server(program)
     backend, partition = await open_store(server.url), fresh_partition()
 
     async def trouble(ledger: Ledger) -> None:
@@ -198,9 +200,9 @@ async def test_a_script_flush_is_not_noticed_in_the_middle_of_traffic(
 
 @pytest.mark.parametrize("program", ["redis-6.2", "redis-8.2", "valkey-9.1"])
 async def test_all_connections_killed_again_and_again_lose_and_double_nothing(
-    program: str, serve: Callable[..., Server], open_store: Open
+    program: str, own_server: Callable[..., Server], open_store: Open
 ) -> None:
-    server = serve(program)
+    server = own_server(program)
     backend, partition = await open_store(with_options(server.url, timeout=5)), fresh_partition()
 
     async def trouble(ledger: Ledger) -> None:
@@ -214,9 +216,9 @@ async def test_all_connections_killed_again_and_again_lose_and_double_nothing(
 
 
 async def test_a_killed_connection_never_doubles_a_commit_that_is_no_append(
-    serve: Callable[..., Server], open_store: Open
+    own_server: Callable[..., Server], open_store: Open
 ) -> None:
-    server = serve()
+    server = own_server()
     backend, partition = await open_store(with_options(server.url, timeout=5)), fresh_partition()
     done = Ledger()
     stop = asyncio.Event()
@@ -239,8 +241,8 @@ async def test_a_killed_connection_never_doubles_a_commit_that_is_no_append(
     assert sorted(done.positions.values()) == list(range(1, await backend.revision(partition) + 1))
 
 
-async def test_a_server_that_comes_back_empty_is_believed(serve: Callable[..., Server], open_store: Open) -> None:
-    server = serve()
+async def test_a_server_that_comes_back_empty_is_believed(own_server: Callable[..., Server], open_store: Open) -> None:
+    server = own_server()
     backend, partition = await open_store(server.url), fresh_partition()
     await backend.commit(partition, [Append(LOG, make_entry("w0.0", b"{}"))])
     server.restart()

@@ -62,8 +62,8 @@ async def _follow(backend: Backend, partition: Partition) -> None:
             return
 
 
-async def test_a_store_closed_in_the_middle_of_traffic_leaves_no_connection(serve: Callable[..., Server]) -> None:
-    server = serve()
+async def test_a_store_closed_in_the_middle_of_traffic_leaves_no_connection(own_server: Callable[..., Server]) -> None:
+    server = own_server()
     for _ in range(5):
         backend, partition = await open_backend(server.url), fresh_partition()
         tasks = [asyncio.create_task(_append(backend, partition, n)) for n in range(50)]
@@ -79,8 +79,8 @@ async def _begun(backend: Backend, partition: Partition) -> None:
     await wait_until(lambda: backend.revision(partition))
 
 
-async def test_a_failed_open_leaves_no_connection(serve: Callable[..., Server]) -> None:
-    server = serve(password="right")
+async def test_a_failed_open_leaves_no_connection(own_server: Callable[..., Server]) -> None:
+    server = own_server(password="right")
     for _ in range(5):
         with pytest.raises(Exception, match="refused this user"):
             await open_backend(server.url_for("", "wrong"))

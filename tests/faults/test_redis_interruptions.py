@@ -20,8 +20,8 @@ from .ledger import LOG, read_all
 Open = Callable[[str], Awaitable[Backend]]
 
 
-async def test_a_cancelled_caller_never_tears_a_commit(serve: Callable[..., Server], open_store: Open) -> None:
-    server = serve()
+async def test_a_cancelled_caller_never_tears_a_commit(own_server: Callable[..., Server], open_store: Open) -> None:
+    server = own_server()
     backend, partition = await open_store(server.url), fresh_partition()
     for number in range(200):
         pair = [Append(LOG, make_entry(f"w0.{2 * number + n}", b"{}")) for n in range(2)]
@@ -38,9 +38,9 @@ async def test_a_cancelled_caller_never_tears_a_commit(serve: Callable[..., Serv
 
 @pytest.mark.parametrize("password", [None, "geheim"])
 async def test_a_caller_cancelled_during_a_reconnect_leaves_no_answer_for_the_next(
-    password: str | None, serve: Callable[..., Server], open_store: Open
+    password: str | None, own_server: Callable[..., Server], open_store: Open
 ) -> None:
-    server = serve(password=password)
+    server = own_server(password=password)
     backend, patient = await open_store(with_options(server.url, timeout=0.1)), await open_store(server.url)
     partitions = [fresh_partition() for _ in range(3)]
     for number, partition in enumerate(partitions):
@@ -72,8 +72,10 @@ async def test_a_caller_cancelled_during_a_reconnect_leaves_no_answer_for_the_ne
             assert (snapshot.revision, snapshot.documents["name"]) == (number + 1, partition.name.encode())
 
 
-async def test_a_page_whose_connection_breaks_halfway_is_read_again_whole(serve: Callable[..., Server], open_store: Open) -> None:
-    server = serve()
+async def test_a_page_whose_connection_breaks_halfway_is_read_again_whole(
+    own_server: Callable[..., Server], open_store: Open
+) -> None:
+    server = own_server()
     backend, partition = await open_store(server.url), fresh_partition()
     entries = [make_entry(f"w0.{number}", b"%d" % number * 2000) for number in range(500)]
     await backend.commit(partition, [Append(LOG, entry) for entry in entries])
@@ -100,8 +102,10 @@ async def test_a_page_whose_connection_breaks_halfway_is_read_again_whole(serve:
 
 
 @pytest.mark.parametrize("hung", [True, False])
-async def test_a_close_ends_the_calls_that_wait_for_a_server(hung: bool, serve: Callable[..., Server], open_store: Open) -> None:
-    server = serve()
+async def test_a_close_ends_the_calls_that_wait_for_a_server(
+    hung: bool, own_server: Callable[..., Server], open_store: Open
+) -> None:
+    server = own_server()
     backend, partition = await open_store(with_options(server.url, timeout=2)), fresh_partition()
     await backend.commit(partition, [Append(LOG, make_entry("a", b"{}"))])
     follower = asyncio.create_task(_follow(backend, partition.owner, partition.name))

@@ -18,9 +18,9 @@ Open = Callable[[str], Awaitable[Backend]]
 
 @pytest.mark.parametrize("program", ["redis-6.2", "redis-8.2", "valkey-9.1"])
 async def test_a_killed_and_restarted_server_keeps_what_it_acknowledged(
-    program: str, serve: Callable[..., Server], open_store: Open
+    program: str, own_server: Callable[..., Server], open_store: Open
 ) -> None:
-    server = serve(program, durable=True)
+    server = own_server(program, durable=True)
     backend, partition = await open_store(with_options(server.url, timeout=0.5)), fresh_partition()
 
     async def trouble(ledger: Ledger) -> None:

@@ -26,8 +26,8 @@ APPEND = [Append(LOG, make_entry("a", b"{}"))]
 
 
 @pytest.mark.parametrize("program", ["redis-6.2", "redis-8.2", "valkey-9.1"])
-async def test_a_wrong_password_is_denied_and_not_told(program: str, serve: Callable[..., Server]) -> None:
-    server = serve(program, password="right", users=["alice on >hers ~* &* +@all"])
+async def test_a_wrong_password_is_denied_and_not_told(program: str, own_server: Callable[..., Server]) -> None:
+    server = own_server(program, password="right", users=["alice on >hers ~* &* +@all"])
     for user, password in (("", "geheim"), ("alice", "geheim"), ("nobody", "geheim"), ("", None)):
         with pytest.raises(DeniedError) as caught:
             await open_backend(server.url_for(user, password))
@@ -36,9 +36,9 @@ async def test_a_wrong_password_is_denied_and_not_told(program: str, serve: Call
 
 @pytest.mark.parametrize("program", ["redis-6.2", "redis-8.2", "valkey-9.1"])
 async def test_an_acl_user_with_a_password_of_odd_characters_may_work(
-    program: str, serve: Callable[..., Server], open_store: Open
+    program: str, own_server: Callable[..., Server], open_store: Open
 ) -> None:
-    server = serve(program, password="right", users=["alice on >p@ss/w:rd%?# ~clew:* resetchannels &clew:* +@all"])
+    server = own_server(program, password="right", users=["alice on >p@ss/w:rd%?# ~clew:* resetchannels &clew:* +@all"])
     backend, partition = await open_store(server.url_for("alice", "p@ss/w:rd%?#")), fresh_partition()
     assert (await backend.commit(partition, APPEND, listed=True)).revision == 1
     assert [entry.id for entry in (await backend.read(partition, LOG)).entries] == ["a"]
@@ -47,9 +47,9 @@ async def test_an_acl_user_with_a_password_of_odd_characters_may_work(
 @pytest.mark.parametrize("program", ["redis-6.2", "redis-8.2", "valkey-9.1"])
 @pytest.mark.parametrize("rule", ["-evalsha", "-script", "-@scripting", "-@write", "resetkeys ~other:*"])
 async def test_a_user_who_may_not_write_is_denied_and_nothing_is_written(
-    rule: str, program: str, serve: Callable[..., Server]
+    rule: str, program: str, own_server: Callable[..., Server]
 ) -> None:
-    server = serve(program, users=[f"alice on >hers ~* &* +@all {rule}"])
+    server = own_server(program, users=[f"alice on >hers ~* &* +@all {rule}"])
     with pytest.raises(DeniedError) as caught:
         await _use(server.url_for("alice", "hers"), fresh_partition())
     assert "hers" not in str(caught.value)
@@ -59,18 +59,20 @@ async def test_a_user_who_may_not_write_is_denied_and_nothing_is_written(
 @pytest.mark.parametrize("program", ["redis-6.2", "redis-8.2", "valkey-9.1"])
 @pytest.mark.parametrize("rule", ["-rpush", "-publish", "resetchannels"])
 async def test_a_user_who_may_not_run_a_command_inside_a_script_is_denied(
-    rule: str, program: str, serve: Callable[..., Server]
+    rule: str, program: str, own_server: Callable[..., Server]
 ) -> None:
     # Redis does not undo what a script wrote before the command it may not run: hence the ACL line in the docs.
-    server = serve(program, users=[f"alice on >hers ~* &* +@all {rule}"])
+    server = own_server(program, users=[f"alice on >hers ~* &* +@all {rule}"])
     with pytest.raises(DeniedError):
         await _use(server.url_for("alice", "hers"), fresh_partition())
 
 
 @pytest.mark.parametrize("program", ["redis-6.2", "redis-8.2", "valkey-9.1"])
 @pytest.mark.parametrize("rule", ["-lrange", "-hmget -hget -hgetall", "-subscribe"])
-async def test_a_user_who_may_not_read_is_denied(rule: str, program: str, serve: Callable[..., Server], open_store: Open) -> None:
-    server = serve(program, users=[f"alice on >hers ~* &* +@all {rule}"])
+async def test_a_user_who_may_not_read_is_denied(
+    rule: str, program: str, own_server: Callable[..., Server], open_store: Open
+) -> None:
+    server = own_server(program, users=[f"alice on >hers ~* &* +@all {rule}"])
     partition = fresh_partition()
     await (await open_store(server.url)).commit(partition, APPEND)
     with pytest.raises(DeniedError):
@@ -92,9 +94,9 @@ async def _use(url: str, partition: Partition) -> None:
 
 
 async def test_a_password_changed_meanwhile_is_denied_and_works_again_when_it_is_changed_back(
-    serve: Callable[..., Server], open_store: Open
+    own_server: Callable[..., Server], open_store: Open
 ) -> None:
-    server = serve(users=["alice on >hers ~* &* +@all"])
+    server = own_server(users=["alice on >hers ~* &* +@all"])
     backend, partition = await open_store(server.url_for("alice", "hers")), fresh_partition()
     await backend.commit(partition, APPEND)
     server.call("ACL", "SETUSER", "alice", "resetpass", ">other")
@@ -110,9 +112,9 @@ async def test_a_password_changed_meanwhile_is_denied_and_works_again_when_it_is
 
 @pytest.mark.parametrize("program", ["redis-6.2", "redis-8.2", "valkey-9.1"])
 async def test_a_full_server_refuses_a_commit_whole_still_answers_and_goes_on_with_room(
-    program: str, serve: Callable[..., Server], open_store: Open
+    program: str, own_server: Callable[..., Server], open_store: Open
 ) -> None:
-    server = serve(program, options={"maxmemory-policy": "noeviction"})
+    server = own_server(program, options={"maxmemory-policy": "noeviction"})
     backend, partition = await open_store(server.url), fresh_partition()
     server.call("CONFIG", "SET", "maxmemory", int(server.info("memory")["used_memory"]) + 2_000_000)
     with pytest.raises(FullError):
@@ -144,8 +146,8 @@ def _batch(number: int, data: bytes) -> list[PutDocument | Append]:
 
 
 @pytest.mark.parametrize("program", ["redis-6.2", "redis-8.2", "valkey-9.1"])
-async def test_a_full_server_may_still_be_emptied(program: str, serve: Callable[..., Server], open_store: Open) -> None:
-    server = serve(program)
+async def test_a_full_server_may_still_be_emptied(program: str, own_server: Callable[..., Server], open_store: Open) -> None:
+    server = own_server(program)
     backend, partition = await open_store(server.url), fresh_partition()
     await backend.commit(partition, [Append(LOG, make_entry("a", b"x" * 3_000_000))])
     server.call("CONFIG", "SET", "maxmemory", int(server.info("memory")["used_memory"]) - 1_000_000)
@@ -156,9 +158,9 @@ async def test_a_full_server_may_still_be_emptied(program: str, serve: Callable[
 
 
 async def test_a_commit_without_enough_replicas_at_the_server_is_unavailable_and_nothing_is_written(
-    serve: Callable[..., Server], open_store: Open
+    own_server: Callable[..., Server], open_store: Open
 ) -> None:
-    server = serve()
+    server = own_server()
     backend, partition = await open_store(with_options(server.url, timeout=0.3)), fresh_partition()
     server.call("CONFIG", "SET", "min-replicas-to-write", 1)
     with pytest.raises(UnavailableError):
@@ -169,9 +171,9 @@ async def test_a_commit_without_enough_replicas_at_the_server_is_unavailable_and
 
 
 async def test_a_write_that_too_few_replicas_acknowledge_says_so_and_may_be_repeated(
-    serve: Callable[..., Server], open_store: Open
+    own_server: Callable[..., Server], open_store: Open
 ) -> None:
-    primary, replica = serve(), serve()
+    primary, replica = own_server(), own_server()
     backend = await open_store(with_options(primary.url, replicas=1, replica_timeout=0.1))
     partition = fresh_partition()
     with pytest.raises(NotReplicatedError):
@@ -184,9 +186,9 @@ async def test_a_write_that_too_few_replicas_acknowledge_says_so_and_may_be_repe
 
 @pytest.mark.parametrize("once", [None, "token"])
 async def test_a_repeated_write_is_not_acknowledged_before_the_replicas_have_the_first_one(
-    once: str | None, serve: Callable[..., Server], open_store: Open
+    once: str | None, own_server: Callable[..., Server], open_store: Open
 ) -> None:
-    primary, replica = serve(), serve()
+    primary, replica = own_server(), own_server()
     replica.follow(primary)
     await wait_until(lambda: replica.info("replication")["master_link_status"] == "up")
     url = with_options(primary.url, replicas=1, replica_timeout=0.1)
@@ -203,8 +205,8 @@ async def test_a_repeated_write_is_not_acknowledged_before_the_replicas_have_the
 # -- another kind -------------------------------------------------------------------------------------------------------
 
 
-async def test_a_replica_answers_reads_and_refuses_writes(serve: Callable[..., Server], open_store: Open) -> None:
-    primary, replica = serve(), serve()
+async def test_a_replica_answers_reads_and_refuses_writes(own_server: Callable[..., Server], open_store: Open) -> None:
+    primary, replica = own_server(), own_server()
     replica.follow(primary)
     partition = fresh_partition()
     await (await open_store(primary.url)).commit(partition, APPEND)

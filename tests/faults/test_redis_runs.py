@@ -109,8 +109,8 @@ async def test_readers_miss_nothing_when_a_replica_takes_over(hangs: bool, senti
 
 
 @pytest.mark.timeout(300)
-async def test_killed_producers_and_restless_readers_of_several_processes(serve: Callable[..., Server]) -> None:
-    server = serve("redis-8.2")
+async def test_killed_producers_and_restless_readers_of_several_processes(own_server: Callable[..., Server]) -> None:
+    server = own_server("redis-8.2")
 
     async def cut() -> None:
         while True:

@@ -103,10 +103,10 @@ async def test_readers_miss_nothing_when_a_primary_of_a_cluster_is_killed(cluste
 
 
 async def test_a_line_to_a_server_that_says_nothing_is_left(
-    serve: Callable[..., Server], open_store: Open, monkeypatch: pytest.MonkeyPatch
+    own_server: Callable[..., Server], open_store: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub, "PING_S", 0.3)
-    server = serve()
+    server = own_server()
     traffic = await _traffic(open_store, with_options(server.url, timeout=20), runs=3, events=80, watchers=4)
 
     async def trouble(traffic: Traffic) -> None:

@@ -107,9 +107,9 @@ async def _more_taken(sessions: list[Session], more: int) -> None:
 
 @pytest.mark.timeout(120)
 async def test_messages_outlive_ten_kills_of_redis_and_the_service_goes_on_by_itself(
-    serve: Callable[..., Server],
+    own_server: Callable[..., Server],
 ) -> None:
-    server = serve(durable=True)
+    server = own_server(durable=True)
     url = with_options(server.url, timeout=TIMEOUT_S)
     env = {"CLEW_URL": url, "CLEW_FILES_URL": "memory://", "CLEW_JWT_SECRET": SECRET, "CLEW_JWT_ISSUER": ISSUER}
     settings = Settings.from_env(env, None)

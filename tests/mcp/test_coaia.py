@@ -13,15 +13,14 @@ from pathlib import Path
 import pytest
 from mcp import Client
 
-import servers
 from clew import InvalidError, UnavailableError, UnsupportedError
 from clew.adapters.coaia import PINS, CoaiaServer, connect_coaia
 from clew.adapters.flywheel import RedisSessionManager, UniversalSession
 from clew.kv import KeyValue
 from clew.mcp import Opening, Shelves, make_server
-from servers import MissingBinaryError, Server
+from servers import Server
 
-from ..support import do_without, wait_until
+from ..support import find_program, wait_until
 from ..test_imports import find_uv
 from .conftest import call
 
@@ -38,11 +37,7 @@ def coaia() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def redis() -> Iterator[Server]:
     """A server whose database 0 nobody else uses: the command line knows no other."""
-    try:
-        binary = servers.find("valkey-9.1")
-    except MissingBinaryError as error:
-        do_without(error)
-    with Server(binary, durable=True) as server:
+    with Server(find_program("valkey-9.1"), durable=True) as server:
         yield server
 
 

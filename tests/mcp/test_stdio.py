@@ -11,15 +11,14 @@ from pathlib import Path
 import pytest
 from mcp import Client, MCPDeprecationWarning, MCPError, types
 
-import servers
 from clew import Store
 from clew.cli.app import app
 from clew.cli.running import start as run_command
 from clew.kv import KeyValue
 from clew.mcp import Opening, Shelves, make_server
-from servers import MissingBinaryError, Server
+from servers import Server
 
-from ..support import do_without, wait_until, with_options
+from ..support import find_program, wait_until, with_options
 from .conftest import Failed, Start, call, said, server_of
 
 
@@ -93,11 +92,7 @@ async def test_a_server_that_is_killed_and_started_again_has_everything(start: S
 
 @pytest.mark.timeout(120)
 async def test_while_redis_is_away_every_call_says_so_and_then_all_goes_on(start: Start) -> None:
-    try:
-        binary = servers.find("valkey-9.1")
-    except MissingBinaryError as error:
-        do_without(error)
-    with Server(binary, durable=True) as server:
+    with Server(find_program("valkey-9.1"), durable=True) as server:
         server.kill()
         # Without a named owner the keys are bare: those that the coaia command line has.
         async with KeyValue(server.url) as other, start(with_options(server.url, timeout=0.5)) as client:

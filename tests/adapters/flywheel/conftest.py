@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from clew.adapters.flywheel import BackendType, RedisExecutionCache, RedisSessio
 from clew.ids import new_id
 from clew.settings import KNOWN, OF_REDIS
 from clew.testing import memory_store
-from servers import Server, find
 
 Managers = Callable[..., RedisSessionManager]
 OF_FLYWHEEL = (
@@ -93,17 +92,6 @@ async def memory() -> AsyncIterator[clew.Store]:
     """A store in memory, for what no kind of store does differently."""
     async with memory_store() as opened:
         yield opened
-
-
-@pytest.fixture
-def serve() -> Iterator[Callable[..., Server]]:
-    """`serve(name, **arguments)`: a server of this test's own, to be broken at will."""
-    with ExitStack() as stack:
-
-        def start(name: str = "redis-8.2", **arguments: Any) -> Server:  # passed through to Server
-            return stack.enter_context(Server(find(name), **arguments))
-
-        yield start
 
 
 def make_session(id: str = "s1", **fields: Any) -> UniversalSession:  # passed through to UniversalSession

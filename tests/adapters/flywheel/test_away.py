@@ -45,10 +45,10 @@ async def open_at() -> AsyncIterator[Open]:
 
 @pytest.mark.parametrize("kind", ["redis-8.2", "valkey-9.1"])
 async def test_what_is_not_saved_is_not_taken_for_saved_and_it_goes_on_when_redis_returns(
-    serve: Callable[..., Server], open_at: Open, caplog: pytest.LogCaptureFixture, kind: str
+    own_server: Callable[..., Server], open_at: Open, caplog: pytest.LogCaptureFixture, kind: str
 ) -> None:
     caplog.set_level(logging.INFO, "clew.flywheel")
-    server = serve(kind, durable=True, password="s3cret")
+    server = own_server(kind, durable=True, password="s3cret")
     manager = open_at(server.url)
     session = make_session()
     assert await manager.save_session(session)
@@ -80,8 +80,8 @@ async def test_what_is_not_saved_is_not_taken_for_saved_and_it_goes_on_when_redi
     assert "s3cret" not in caplog.text
 
 
-async def test_a_server_that_starts_later_is_used_by_itself(serve: Callable[..., Server], open_at: Open) -> None:
-    server = serve("redis-8.2", durable=True)
+async def test_a_server_that_starts_later_is_used_by_itself(own_server: Callable[..., Server], open_at: Open) -> None:
+    server = own_server("redis-8.2", durable=True)
     server.kill()
     manager = open_at(server.url)
     assert (await manager.save_session(make_session())).status == "unavailable"
@@ -96,8 +96,8 @@ async def test_a_server_that_starts_later_is_used_by_itself(serve: Callable[...,
         assert await cache.get_result("e") == {"a": 1}
 
 
-async def test_a_server_that_hangs_holds_up_one_call_and_no_more(serve: Callable[..., Server], open_at: Open) -> None:
-    server = serve("redis-8.2")
+async def test_a_server_that_hangs_holds_up_one_call_and_no_more(own_server: Callable[..., Server], open_at: Open) -> None:
+    server = own_server("redis-8.2")
     manager = open_at(server.url)
     await manager.save_session(make_session())
     server.pause()
@@ -115,10 +115,10 @@ async def test_a_server_that_hangs_holds_up_one_call_and_no_more(serve: Callable
 
 
 async def test_a_refused_login_or_a_full_store_is_said_once_and_raises_nothing(
-    serve: Callable[..., Server], open_at: Open, caplog: pytest.LogCaptureFixture
+    own_server: Callable[..., Server], open_at: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "clew.flywheel")
-    server = serve("redis-8.2", password="right")
+    server = own_server("redis-8.2", password="right")
     wrong = open_at(server.url_for("", "wrong"))
     for _ in range(3):
         outcome = await wrong.save_session(make_session())
@@ -137,9 +137,9 @@ async def test_a_refused_login_or_a_full_store_is_said_once_and_raises_nothing(
 
 
 async def test_thousands_of_calls_at_once_are_answered_over_a_few_connections(
-    serve: Callable[..., Server],
+    own_server: Callable[..., Server],
 ) -> None:
-    server = serve("redis-8.2")
+    server = own_server("redis-8.2")
     async with RedisSessionManager(url=server.url) as manager:
         assert await manager.save_session(make_session(history=[]))
         outcomes = await asyncio.gather(*(manager.append_history("s1", {"n": n}) for n in range(1_000)))

@@ -26,9 +26,8 @@ from pydantic import BaseModel
 import clew
 import servers
 from clew.adapters.key_value import BadKeyError, BadTTLError, BadValueError, CorruptError, KeyValueStore, StoreAwayError
-from servers import MissingBinaryError
 
-from ...support import do_without, wait_until, with_options
+from ...support import find_program, wait_until, with_options
 
 VALUES: list[dict[str, Any]] = [
     {},
@@ -253,11 +252,7 @@ async def test_fastmcps_own_event_store_stands_on_it(values: KeyValueStore) -> N
 
 
 async def test_a_store_that_is_away_is_no_missing_value() -> None:
-    try:
-        binary = servers.find("redis-8.2")
-    except MissingBinaryError as error:
-        do_without(error)
-    with servers.Server(binary) as server:
+    with servers.Server(find_program("redis-8.2")) as server:
         async with clew.connect(with_options(server.url, timeout=0.3)) as store:
             values = KeyValueStore(store, owner="away")
             await values.put("k", {"a": 1})

@@ -25,9 +25,8 @@ from clew.adapters.mcp import bus as bus_module
 from clew.codec import pack_id
 from clew.ids import new_id
 from clew.records import FORMAT, Append, Entry, Partition
-from servers import MissingBinaryError
 
-from ...support import do_without, wait_until, with_options
+from ...support import find_program, wait_until, with_options
 from .serving import serving
 
 
@@ -64,11 +63,7 @@ async def test_every_worker_hears_every_event_in_order(kind: str, request: pytes
 
 @pytest.mark.timeout(120)
 async def test_a_bus_hears_again_when_the_store_is_back() -> None:
-    try:
-        binary = servers.find("valkey-9.1")
-    except MissingBinaryError as error:
-        do_without(error)
-    with servers.Server(binary, durable=True) as server:
+    with servers.Server(find_program("valkey-9.1"), durable=True) as server:
         async with clew.connect(with_options(server.url, timeout=0.5)) as store, ClewSubscriptionBus(store) as bus:
             heard: list[ServerEvent] = []
             bus.subscribe(heard.append)
@@ -92,11 +87,7 @@ async def test_a_bus_hears_again_when_the_store_is_back() -> None:
 
 async def test_a_store_that_comes_back_empty_is_heard_from_its_first_event(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bus_module, "LOOK_S", 0.3)
-    try:
-        binary = servers.find("redis-8.2")
-    except MissingBinaryError as error:
-        do_without(error)
-    with servers.Server(binary) as server:
+    with servers.Server(find_program("redis-8.2")) as server:
         async with clew.connect(with_options(server.url, timeout=0.5)) as store, ClewSubscriptionBus(store) as bus:
             heard: list[ServerEvent] = []
             bus.subscribe(heard.append)

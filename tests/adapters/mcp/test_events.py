@@ -17,9 +17,8 @@ from clew.adapters.mcp import ClewEventStore
 from clew.adapters.mcp import events as events_module
 from clew.errors import UnknownCursorError
 from clew.ids import new_id
-from servers import MissingBinaryError
 
-from ...support import do_without, wait_until, with_options
+from ...support import find_program, wait_until, with_options
 
 JSON = Any
 """What a message holds; a test looks into it."""
@@ -93,11 +92,7 @@ async def test_the_oldest_events_go_and_a_cursor_that_went_with_them_is_not_know
 
 
 async def test_an_event_that_was_not_kept_has_no_id_and_is_never_skipped(tmp_path: Path) -> None:
-    try:
-        binary = servers.find("valkey-9.1")
-    except MissingBinaryError as error:
-        do_without(error)
-    with servers.Server(binary, durable=True) as server:
+    with servers.Server(find_program("valkey-9.1"), durable=True) as server:
         async with clew.connect(with_options(server.url, timeout=0.5)) as store:
             shared = ClewEventStore(store)
             events = shared.scoped()

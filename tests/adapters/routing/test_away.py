@@ -22,8 +22,10 @@ FAST = {"command_timeout": 300, "connect_timeout": 200}
 
 
 @pytest.mark.parametrize("kind", ["redis-8.2", "valkey-9.1"])
-async def test_a_server_that_starts_later_is_routed_on_by_itself(serve: Callable[..., Server], instance: Open, kind: str) -> None:
-    server = serve(kind, durable=True)
+async def test_a_server_that_starts_later_is_routed_on_by_itself(
+    own_server: Callable[..., Server], instance: Open, kind: str
+) -> None:
+    server = own_server(kind, durable=True)
     server.kill()
     routing = instance(server.url, FAST)
     with pytest.raises(clew.UnavailableError):
@@ -40,9 +42,9 @@ async def test_a_server_that_starts_later_is_routed_on_by_itself(serve: Callable
 
 @pytest.mark.parametrize("kind", ["redis-8.2", "valkey-9.1"])
 async def test_no_mapping_is_lost_or_taken_for_gone_while_it_stops_and_starts(
-    serve: Callable[..., Server], instance: Open, kind: str
+    own_server: Callable[..., Server], instance: Open, kind: str
 ) -> None:
-    server = serve(kind, durable=True)
+    server = own_server(kind, durable=True)
     sessions = CountedSessions()
     routings = [instance(server.url, FAST, sessions=sessions) for _ in range(2)]
     for routing in routings:
@@ -66,8 +68,8 @@ async def test_no_mapping_is_lost_or_taken_for_gone_while_it_stops_and_starts(
     assert set(known.values()) == set(sessions.made)
 
 
-async def test_a_lookup_fails_at_once_while_the_server_hangs(serve: Callable[..., Server], instance: Open) -> None:
-    server = serve("redis-8.2")
+async def test_a_lookup_fails_at_once_while_the_server_hangs(own_server: Callable[..., Server], instance: Open) -> None:
+    server = own_server("redis-8.2")
     routing = instance(server.url, FAST)
     await routing.init()
     await routing.set("c", "s")
@@ -101,9 +103,11 @@ async def test_a_refused_connection_is_known_in_a_moment(instance: Open) -> None
     port.release()
 
 
-async def test_the_log_names_a_store_that_was_given_open(serve: Callable[..., Server], caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_log_names_a_store_that_was_given_open(
+    own_server: Callable[..., Server], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.INFO, "clew.routing")
-    server = serve("redis-8.2", password="s3cret")
+    server = own_server("redis-8.2", password="s3cret")
     async with clew.connect(server.url) as store:
         routing = ConversationStore(FAST, store=store)
         await routing.init()
@@ -113,10 +117,10 @@ async def test_the_log_names_a_store_that_was_given_open(serve: Callable[..., Se
 
 
 async def test_each_turn_is_one_line_in_the_log_and_no_credentials_are(
-    serve: Callable[..., Server], instance: Open, caplog: pytest.LogCaptureFixture
+    own_server: Callable[..., Server], instance: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "clew.routing")
-    server = serve("redis-8.2", password="s3cret")
+    server = own_server("redis-8.2", password="s3cret")
     routing = instance(server.url, FAST)
     await routing.init()
     server.kill()
@@ -147,8 +151,8 @@ async def test_before_init_and_after_close_nothing_is_answered(url: str, instanc
         await routing.close()
 
 
-async def test_init_may_be_called_again_until_it_works(serve: Callable[..., Server], instance: Open) -> None:
-    server = serve("redis-8.2")
+async def test_init_may_be_called_again_until_it_works(own_server: Callable[..., Server], instance: Open) -> None:
+    server = own_server("redis-8.2")
     server.kill()
     routing = instance(server.url, FAST)
     for _ in range(3):
@@ -168,8 +172,8 @@ async def test_a_store_that_was_given_stays_open() -> None:
         assert await store.routes("codecoder:conv:").get("c") == "s"
 
 
-async def test_a_server_that_refuses_the_user_is_not_waited_for(serve: Callable[..., Server], instance: Open) -> None:
-    server = serve("redis-8.2", password="right")
+async def test_a_server_that_refuses_the_user_is_not_waited_for(own_server: Callable[..., Server], instance: Open) -> None:
+    server = own_server("redis-8.2", password="right")
     routing = instance(server.url_for("", "wrong"), FAST)
     with pytest.raises(clew.DeniedError) as caught:
         await routing.init()

@@ -8,20 +8,16 @@ import pytest
 
 import servers
 from clew.service import room
-from servers import MissingBinaryError, Server
+from servers import Server
 
-from ...support import do_without, wait_until, with_options
+from ...support import find_program, wait_until, with_options
 from .conftest import SESSIONS, THREADS, Serve, make_thread, problem
 from .test_chat import say
 
 
 @pytest.mark.timeout(120)
 async def test_while_redis_is_away_the_truth_is_told_and_then_all_goes_on(serve: Serve) -> None:
-    try:
-        binary = servers.find("valkey-9.1")
-    except MissingBinaryError as error:
-        do_without(error)
-    with Server(binary, durable=True) as server:
+    with Server(find_program("valkey-9.1"), durable=True) as server:
         api = await serve(with_options(server.url, timeout=2))
         mine = await make_thread(api.ada, items=[{"id": "a", "data": 1}])
         here = f"{THREADS}/{mine}"

@@ -10,11 +10,10 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
-import servers
 from clew.service import keys
-from servers import MissingBinaryError, Server
+from servers import Server
 
-from ...support import do_without, wait_until, with_options
+from ...support import find_program, wait_until, with_options
 from ..running import read_events
 from ..scripted import words
 from .conftest import JSON, THREADS, Api, Serve, problem
@@ -24,11 +23,7 @@ from .test_chat import CHAT, CONVERSATION, items_of, said, say, sessions_of
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A server of the test's own, which keeps what it is given."""
-    try:
-        binary = servers.find("valkey-9.1")
-    except MissingBinaryError as error:
-        do_without(error)
-    with Server(binary, durable=True) as running:
+    with Server(find_program("valkey-9.1"), durable=True) as running:
         yield running
 
 

@@ -18,7 +18,7 @@ from clew.errors import InvalidError, UnavailableError, UnreadableError
 from clew.service import keys
 from clew.service.identity import UnauthorizedError
 
-from ...support import do_without, wait_until, with_options
+from ...support import find_program, wait_until, with_options
 from .conftest import SESSIONS, THREADS, Api, Serve, make_thread, problem
 from .signing import bearer
 
@@ -149,11 +149,7 @@ async def test_a_key_for_nobody_is_not_made(memory: Store, user: str, more: dict
 
 @pytest.mark.timeout(60)
 async def test_made_up_keys_use_up_neither_the_worker_nor_the_store(serve: Serve) -> None:
-    try:
-        binary = servers.find("valkey-9.1")
-    except servers.MissingBinaryError as error:
-        do_without(error)
-    with servers.Server(binary) as server:
+    with servers.Server(find_program("valkey-9.1")) as server:
         api = await serve(with_options(server.url, timeout=10))
         store: Store = api.app.state.room.store
         _, known = await keys.create_key(store, "bot", "ada")

@@ -10,11 +10,10 @@ from contextlib import contextmanager
 import httpx2
 import pytest
 
-import servers
 from clew.service import settling
-from servers import MissingBinaryError, Server
+from servers import Server
 
-from ...support import do_without, wait_until, with_options
+from ...support import find_program, wait_until, with_options
 from .conftest import SESSIONS, THREADS, Serve, problem
 
 
@@ -58,11 +57,7 @@ async def test_a_message_whose_answer_is_late_is_answered_when_the_store_is_and_
 @contextmanager
 def open_server() -> Iterator[Server]:
     """Start a durable server of the test's own."""
-    try:
-        binary = servers.find("valkey-9.1")
-    except MissingBinaryError as error:
-        do_without(error)
-    with Server(binary, durable=True) as server:
+    with Server(find_program("valkey-9.1"), durable=True) as server:
         yield server
 
 

@@ -12,11 +12,10 @@ import pytest
 from mcp import Client, MCPDeprecationWarning, MCPError, types
 from mcp.client.streamable_http import streamable_http_client
 
-import servers
-from servers import MissingBinaryError, Server
+from servers import Server
 
 from ...mcp.conftest import Failed, call, said
-from ...support import do_without, wait_until, with_options
+from ...support import find_program, wait_until, with_options
 from .conftest import Api, Serve
 from .signing import sign
 
@@ -173,11 +172,7 @@ async def _first(lines: AsyncIterator[str]) -> AsyncIterator[str]:
 
 @pytest.mark.timeout(120)
 async def test_while_redis_is_away_a_call_says_so_and_names_no_place(serve: Serve) -> None:
-    try:
-        binary = servers.find("valkey-9.1")
-    except MissingBinaryError as error:
-        do_without(error)
-    with Server(binary, durable=True) as server:
+    with Server(find_program("valkey-9.1"), durable=True) as server:
         api = await serve(with_options(server.url, timeout=1))
         async with as_user(api, "ada") as client:
             await call(client, "stash_value", key="plan", value="kept")

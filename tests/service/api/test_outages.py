@@ -11,9 +11,9 @@ import pytest
 
 import servers
 from clew.errors import UnavailableError
-from servers import Cluster, MissingBinaryError, Server
+from servers import Cluster, Server
 
-from ...support import do_without, wait_until, with_options
+from ...support import find_program, wait_until, with_options
 from .conftest import SESSIONS, THREADS, Serve, problem
 from .signing import sign
 from .test_chat import say
@@ -22,10 +22,7 @@ from .test_chat import say
 @pytest.fixture
 def binary() -> servers.Binary:
     """The program of the servers."""
-    try:
-        return servers.find("valkey-9.1")
-    except MissingBinaryError as error:
-        do_without(error)
+    return find_program("valkey-9.1")
 
 
 @pytest.mark.timeout(120)
