@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+from .checkpoints import DropCheckpoints, Fenced, Part, PutCheckpoint, PutWrites, Revive
 from .errors import InvalidError, ReusedTokenError
 from .records import PRESENT, Append, Change, Expire, ExpiryKind, Once, Partition, PutDocument, Remove, Replace, Truncate
 
@@ -36,6 +37,10 @@ MAX_FIELD_BYTES: Final = 64 * 1024
 """Bytes of JSON in one field of a thread's metadata, which every page of a listing reads."""
 MAX_DEPTH: Final = 100
 """How deep lists and objects may be nested in JSON that clew encodes."""
+MAX_BRANCH_BYTES: Final = 4_096
+"""Bytes of UTF-8 in the branch of a checkpoint, and in the path of a write, which grow with each level of nesting."""
+CHECKPOINTS: Final = "*checkpoints"
+"""What stands for a partition's checkpoints where a backend names its logs; no log may have a name that begins so."""
 MAX_TTL_MS: Final = 100 * 366 * 24 * 3600 * 1000
 """A hundred years, in milliseconds."""
 ONCE_REMEMBERED: Final = 1_000
@@ -80,6 +85,14 @@ def check_ttl(ttl_ms: int) -> int:
     if isinstance(ttl_ms, bool) or not isinstance(ttl_ms, int) or not 1 <= ttl_ms <= MAX_TTL_MS:
         raise InvalidError("a time to live must be from 1 millisecond to 100 years")
     return ttl_ms
+
+
+def check_log(name: str) -> str:
+    """Return `name`, or raise InvalidError where no log can have it."""
+    check_id(name, "a log's name")
+    if name.startswith("*"):
+        raise InvalidError(f"a log's name does not begin with '*', as {name[:40]!r} does")
+    return name
 
 
 def check_data(data: bytes, what: str) -> int:
@@ -216,7 +229,10 @@ def check_changes(changes: Iterable[Change]) -> None:
         if isinstance(change, Expire):
             check_expiry(change.ttl_ms, change.kind)
             continue
-        check_id(change.log, "a log's name")
+        if isinstance(change, PutCheckpoint | PutWrites | DropCheckpoints | Fenced | Revive):
+            total += _check_checkpoint_change(change)
+            continue
+        check_log(change.log)
         if isinstance(change, Append | Replace):
             total += check_data(change.entry.data, "an item")
             name = check_id(change.entry.id, "an item's id")
@@ -235,3 +251,70 @@ def check_changes(changes: Iterable[Change]) -> None:
         raise InvalidError(f"a commit holds {count:,} changes: at most {MAX_CHANGES:,} are allowed, so split it")
     if total > MAX_COMMIT_BYTES:
         raise InvalidError(f"a commit holds {total:,} bytes: at most {MAX_COMMIT_BYTES:,} are allowed, so split it")
+
+
+def check_point(branch: str, id: str | None) -> None:
+    """Raise InvalidError where these name no checkpoint; an id of None means the latest."""
+    check_branch(branch)
+    if id is not None:
+        _check_word(id, "a checkpoint's id")
+
+
+def check_branch(branch: str) -> str:
+    """Return `branch`, or raise InvalidError where it cannot be one. It may be empty."""
+    return branch if branch == "" else _check_word(branch, "a checkpoint's branch", most=MAX_BRANCH_BYTES)
+
+
+def _check_word(text: str, what: str, *, most: int = MAX_ID_BYTES) -> str:
+    check_id(text, what, most=most)
+    if "\0" in text:
+        raise InvalidError(f"{what} holds a NUL, which separates names here: use another character")
+    return text
+
+
+def check_part_name(name: str) -> str:
+    """Return the name of a part, or raise InvalidError unless it is a channel, NUL, and a version, neither of them empty."""
+    channel, nul, version = check_id(name, "a part's name").partition("\0")
+    if not (channel and nul and version) or "\0" in version:
+        raise InvalidError(f"a part's name is its channel, NUL, and its version, not {name!r}")
+    return name
+
+
+def _check_part(part: Part) -> int:
+    if part.after is not None:
+        check_part_name(part.after)
+    for first, count in part.spans:
+        if not (isinstance(first, int) and isinstance(count, int) and first != 0 and count > 0):
+            raise InvalidError(f"a span is a position and a count of at least 1, not {(first, count)!r}")
+    return check_data(part.data, "a part")
+
+
+def _check_checkpoint_change(change: PutCheckpoint | PutWrites | DropCheckpoints | Fenced | Revive) -> int:
+    """Raise InvalidError for what cannot be written; return how many bytes of data it has."""
+    if isinstance(change, PutCheckpoint):
+        check_point(change.branch, change.id)
+        if change.parent is not None:
+            _check_word(change.parent, "a checkpoint's parent")
+        for name in change.uses:
+            check_part_name(name)
+        return check_data(change.head, "a checkpoint's head") + sum(
+            _check_part(part) for name, part in change.parts.items() if check_part_name(name)
+        )
+    if isinstance(change, PutWrites):
+        check_point(change.branch, change.id)
+        for write in change.writes:
+            if write.path:
+                _check_word(write.path, "the path of a write", most=MAX_BRANCH_BYTES)
+            _check_word(write.task, "the task of a write")
+            _check_word(write.channel, "the channel of a write")
+            if not -1000 <= write.index < 1_000_000:
+                raise InvalidError(f"the index of a write is from -1000 to 999,999, not {write.index}")
+        return sum(check_data(write.data, "a write") for write in change.writes)
+    if isinstance(change, DropCheckpoints):
+        for branch, id in change.points:
+            check_point(branch, id)
+    elif isinstance(change, Fenced):
+        check_id(change.name, "a lease's name")
+        if change.fence < 1:
+            raise InvalidError(f"a fence is at least 1, not {change.fence}")
+    return 0

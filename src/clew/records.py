@@ -13,6 +13,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+from .checkpoints import DropCheckpoints, Fenced, PutCheckpoint, PutWrites, Revive
 from .errors import UnreadableError
 
 FORMAT: Final = 1
@@ -165,7 +166,8 @@ class Expire(msgspec.Struct, frozen=True):
     kind: ExpiryKind = "sliding"
 
 
-Change: TypeAlias = PutDocument | Append | Replace | Remove | Truncate | Trim | Expire
+CheckpointChange: TypeAlias = PutCheckpoint | PutWrites | DropCheckpoints
+Change: TypeAlias = PutDocument | Append | Replace | Remove | Truncate | Trim | Expire | CheckpointChange | Fenced | Revive
 
 PRESENT: Final = -1
 """As `expect`: the partition must exist, at whatever revision. 0 is "must not exist"."""
