@@ -39,6 +39,8 @@ MAX_DEPTH: Final = 100
 """How deep lists and objects may be nested in JSON that clew encodes."""
 MAX_BRANCH_BYTES: Final = 4_096
 """Bytes of UTF-8 in the branch of a checkpoint, and in the path of a write, which grow with each level of nesting."""
+ITEMS: Final = "items"
+"""The log that the spans of a checkpoint's parts refer to."""
 CHECKPOINTS: Final = "*checkpoints"
 """What stands for a partition's checkpoints where a backend names its logs; no log may have a name that begins so."""
 MAX_TTL_MS: Final = 100 * 366 * 24 * 3600 * 1000
@@ -217,7 +219,7 @@ def check_expiry(ttl_ms: int | None, kind: ExpiryKind) -> None:
 
 def check_changes(changes: Iterable[Change]) -> None:
     """Raise InvalidError where a commit is too large, would write one entry twice, or writes into what it just cut off."""
-    total = count = 0
+    total = count = appended = reach = 0
     cut: set[str] = set()
     written: set[tuple[str, str]] = set()
     for change in changes:
@@ -231,11 +233,15 @@ def check_changes(changes: Iterable[Change]) -> None:
             continue
         if isinstance(change, PutCheckpoint | PutWrites | DropCheckpoints | Fenced | Revive):
             total += _check_checkpoint_change(change)
+            if isinstance(change, PutCheckpoint):
+                spans = (span for part in change.parts.values() for span in part.spans)
+                reach = max(reach, *(size - first - 1 for first, size in spans if first < 0), 0)
             continue
         check_log(change.log)
         if isinstance(change, Append | Replace):
             total += check_data(change.entry.data, "an item")
             name = check_id(change.entry.id, "an item's id")
+            appended += isinstance(change, Append) and change.log == ITEMS
         elif isinstance(change, Remove):
             name = check_id(change.id, "an item's id")
         else:
@@ -247,6 +253,8 @@ def check_changes(changes: Iterable[Change]) -> None:
         if (change.log, name) in written:
             raise InvalidError(f"one commit writes the item {name!r} twice: split it in two commits")
         written.add((change.log, name))
+    if reach > appended:
+        raise InvalidError(f"a span refers to append {reach:,} of a commit that has {appended:,}: append it in the same commit")
     if count > MAX_CHANGES:
         raise InvalidError(f"a commit holds {count:,} changes: at most {MAX_CHANGES:,} are allowed, so split it")
     if total > MAX_COMMIT_BYTES:
@@ -284,7 +292,7 @@ def _check_part(part: Part) -> int:
     if part.after is not None:
         check_part_name(part.after)
     for first, count in part.spans:
-        if not (isinstance(first, int) and isinstance(count, int) and first != 0 and count > 0):
+        if not (isinstance(first, int) and isinstance(count, int) and first != 0 and count > 0 and abs(first) + count < 2**53):
             raise InvalidError(f"a span is a position and a count of at least 1, not {(first, count)!r}")
     return check_data(part.data, "a part")
 
@@ -295,6 +303,8 @@ def _check_checkpoint_change(change: PutCheckpoint | PutWrites | DropCheckpoints
         check_point(change.branch, change.id)
         if change.parent is not None:
             _check_word(change.parent, "a checkpoint's parent")
+        if change.made_ms is not None and not (isinstance(change.made_ms, int) and 0 <= change.made_ms < 2**53):
+            raise InvalidError(f"made_ms is what an earlier outcome said, not {change.made_ms!r}")
         for name in change.uses:
             check_part_name(name)
         return check_data(change.head, "a checkpoint's head") + sum(
@@ -307,7 +317,7 @@ def _check_checkpoint_change(change: PutCheckpoint | PutWrites | DropCheckpoints
                 _check_word(write.path, "the path of a write", most=MAX_BRANCH_BYTES)
             _check_word(write.task, "the task of a write")
             _check_word(write.channel, "the channel of a write")
-            if not -1000 <= write.index < 1_000_000:
+            if not isinstance(write.index, int) or not -1000 <= write.index < 1_000_000:
                 raise InvalidError(f"the index of a write is from -1000 to 999,999, not {write.index}")
         return sum(check_data(write.data, "a write") for write in change.writes)
     if isinstance(change, DropCheckpoints):
@@ -315,6 +325,6 @@ def _check_checkpoint_change(change: PutCheckpoint | PutWrites | DropCheckpoints
             check_point(branch, id)
     elif isinstance(change, Fenced):
         check_id(change.name, "a lease's name")
-        if change.fence < 1:
-            raise InvalidError(f"a fence is at least 1, not {change.fence}")
+        if not isinstance(change.fence, int) or not 1 <= change.fence < 2**53:
+            raise InvalidError(f"a fence is at least 1, not {change.fence!r}")
     return 0
