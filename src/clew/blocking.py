@@ -1,0 +1,93 @@
+"""A bridge for frameworks that call synchronously: it runs coroutines in an event loop of its own, in a thread of its own.
+
+It may be used from any thread, also from one whose event loop runs, which then waits. What belongs to its loop (connections, as a
+rule) ends with it. It opens and closes no store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine
+from concurrent.futures import CancelledError
+from typing import Any, TypeVar
+from weakref import finalize
+
+from .errors import ClosedError
+
+T = TypeVar("T")
+
+__all__ = ["Bridge"]
+
+
+class Bridge:
+    """Runs coroutines for callers that cannot await. Its thread starts at the first call, and ends with `close`, or when nobody
+    has the bridge any more."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._end: finalize[..., Any] | None = None
+        self._closed = False
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return what a coroutine returns, or raise what it raises. A caller that is interrupted cancels it.
+
+        Raises:
+            ClosedError: the bridge is closed, or was closed meanwhile.
+            RuntimeError: the caller runs in the bridge's own event loop, and would wait for ever.
+        """
+        try:
+            with self._lock:
+                future = asyncio.run_coroutine_threadsafe(work, self._open())
+        except BaseException:
+            work.close()
+            raise
+        try:
+            return future.result()
+        except CancelledError as error:
+            if not self._closed:
+                raise
+            raise ClosedError("the bridge was closed while the call was under way") from error
+        except BaseException:
+            future.cancel()
+            raise
+
+    def close(self) -> None:
+        """Cancel what is under way, end the event loop, and wait for its thread. A second close does nothing."""
+        with self._lock:
+            self._closed = True
+            end, self._end = self._end, None
+        if end is not None:
+            end()
+
+    def _open(self) -> asyncio.AbstractEventLoop:
+        if self._closed:
+            raise ClosedError("this bridge is closed: make another")
+        if self._loop is None:
+            loop, ending = asyncio.new_event_loop(), asyncio.Event()
+            thread = threading.Thread(target=_live, args=(loop, ending), name="clew-bridge", daemon=True)
+            self._loop, self._end = loop, finalize(self, _stop, loop, ending, thread)
+            thread.start()
+        elif self._loop is _loop_of_here():
+            raise RuntimeError("a coroutine of this event loop cannot wait for it: await the asynchronous method instead")
+        return self._loop
+
+
+def _live(loop: asyncio.AbstractEventLoop, ending: asyncio.Event) -> None:
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(ending.wait())
+
+
+def _stop(loop: asyncio.AbstractEventLoop, ending: asyncio.Event, thread: threading.Thread) -> None:
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(ending.set)
+    if thread is not threading.current_thread():
+        thread.join()
+
+
+def _loop_of_here() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None

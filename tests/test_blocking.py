@@ -1,0 +1,78 @@
+"""The bridge for synchronous frameworks."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+import clew
+from clew.blocking import Bridge
+
+from .support import wait_until
+
+
+async def _answer(value: int) -> int:
+    await asyncio.sleep(0)
+    return value
+
+
+def _bridges() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == "clew-bridge"]
+
+
+def test_calls_from_many_threads_meet_in_one_event_loop() -> None:
+    bridge = Bridge()
+    before = len(_bridges())
+    with ThreadPoolExecutor(8) as pool:
+        assert sorted(pool.map(lambda n: bridge.run(_answer(n)), range(50))) == list(range(50))
+    assert len(_bridges()) == before + 1
+    bridge.close()
+    assert len(_bridges()) == before
+
+
+async def test_a_call_from_a_thread_whose_event_loop_runs_comes_back() -> None:
+    bridge = Bridge()
+    assert bridge.run(_answer(3)) == 3
+    bridge.close()
+
+
+def test_a_call_from_its_own_event_loop_is_refused_instead_of_waiting_for_ever() -> None:
+    bridge = Bridge()
+
+    async def call_again() -> int:
+        return bridge.run(_answer(3))
+
+    with pytest.raises(RuntimeError, match="await the asynchronous method"):
+        bridge.run(call_again())
+    bridge.close()
+
+
+async def test_a_call_that_is_under_way_when_it_closes_and_any_later_one_are_told_so() -> None:
+    bridge = Bridge()
+    started = threading.Event()
+
+    async def wait() -> None:
+        started.set()
+        await asyncio.get_running_loop().create_future()
+
+    calling = asyncio.create_task(asyncio.to_thread(lambda: bridge.run(wait())))
+    await wait_until(started.is_set)
+    bridge.close()
+    bridge.close()
+    with pytest.raises(clew.ClosedError, match="under way"):
+        await calling
+    with pytest.raises(clew.ClosedError, match="make another"):
+        bridge.run(_answer(1))
+
+
+def test_its_thread_ends_when_nobody_has_it_any_more() -> None:
+    before = len(_bridges())
+    bridge = Bridge()
+    bridge.run(_answer(1))
+    del bridge
+    gc.collect()
+    assert len(_bridges()) == before
