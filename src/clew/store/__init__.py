@@ -1,4 +1,7 @@
-"""The domain verbs, written once above the waist: threads, items, routes, values, runs. Nothing here knows an engine."""
+"""The domain verbs, written once above the waist: threads, items, routes, values, runs, checkpoints.
+
+Nothing here knows an engine.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from ..errors import ClosedError, InvalidError
 from ..records import Partition
 from ..schemes import open_backend
 from ..settings import Settings
+from .checkpoints import Checkpoints
 from .gate import Gate
 from .items import Items
 from .reaching import Reaching
@@ -20,7 +24,20 @@ from .threads import Threads
 from .trimming import safe_cut
 from .values import Values
 
-__all__ = ["Connecting", "Gate", "Items", "Producer", "Routes", "Runs", "Store", "Threads", "Values", "connect", "safe_cut"]
+__all__ = [
+    "Checkpoints",
+    "Connecting",
+    "Gate",
+    "Items",
+    "Producer",
+    "Routes",
+    "Runs",
+    "Store",
+    "Threads",
+    "Values",
+    "connect",
+    "safe_cut",
+]
 
 
 class Store:
@@ -30,6 +47,7 @@ class Store:
         threads: the verbs for whole threads.
         items: the verbs for what is in them.
         runs: the verbs for answers that are being made in them.
+        checkpoints: the verbs for states of programs that are kept with them.
         backend: what speaks to the database.
     """
 
@@ -39,6 +57,7 @@ class Store:
         self.threads = Threads(backend)
         self.items = Items(backend)
         self.runs = Runs(backend)
+        self.checkpoints = Checkpoints(backend)
 
     def routes(self, prefix: str, *, index: str | None = None, ttl: float | None = None) -> Routes:
         """Return the verbs for the routes under a literal prefix, as `bot:conv:`, which is not empty.

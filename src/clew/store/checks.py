@@ -8,7 +8,8 @@ from typing import Final
 
 import msgspec
 
-from ..backend import Backend, Cataloguing, Collecting, Expiry, Listing, Values
+from ..backend import Backend, Cataloguing, Collecting, Expiry, Leasing, Listing, Values
+from ..checkpointing import Checkpointing
 from ..errors import ConflictError, InvalidError, NotFoundError, UnsupportedError
 from ..limits import MAX_TTL_MS, check_data, check_json, check_partition
 from ..model import JSON, ThreadKey
@@ -62,6 +63,20 @@ def need_expiry(backend: Backend) -> Expiry:
     if isinstance(backend, Expiry):
         return backend
     raise UnsupportedError("this store lets no thread expire: use another one, or delete threads yourself")
+
+
+def need_leasing(backend: Backend) -> Leasing:
+    """Return the backend as one that leases names, or raise UnsupportedError."""
+    if isinstance(backend, Leasing):
+        return backend
+    raise UnsupportedError("this store has no leases, by which writers are told apart: use another one, or write without a claim")
+
+
+def need_checkpointing(backend: Backend) -> Checkpointing:
+    """Return the backend as one that keeps checkpoints, or raise UnsupportedError."""
+    if isinstance(backend, Checkpointing):
+        return backend
+    raise UnsupportedError("this store keeps no checkpoints of programs: use another one")
 
 
 def need_values(backend: Backend) -> Values:
