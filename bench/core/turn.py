@@ -6,16 +6,15 @@ Each provider runs in a process of its own that times its own turns, on the same
 from __future__ import annotations
 
 import asyncio
-import json
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from servers import Server, find
 
 from ..measure import tell
+from ..programs import Program, start_program
 from ..report import Row, judge, judge_cost, miss
 from ..topics import Plan, Topic
 from .peer import PEER, NoPeerError, find_peer_python
@@ -27,39 +26,9 @@ TURNS: Final = 3
 """In a round."""
 
 
-class Worker:
-    """A process that makes turns when it is told to."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    async def ask(self, verb: str, number: int) -> dict[str, Any]:
-        """Give one order, and return the answer; RuntimeError where the process ended."""
-        assert self._process.stdin is not None, "it was started with pipes"
-        assert self._process.stdout is not None, "it was started with pipes"
-        self._process.stdin.write(f"{verb} {number}\n".encode())
-        await self._process.stdin.drain()
-        line = await self._process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"the worker ended with {await self._process.wait()}: its error stands above")
-        return cast(dict[str, Any], json.loads(line))
-
-
-@asynccontextmanager
-async def start_worker(python: str, kind: str, url: str) -> AsyncGenerator[Worker]:
-    """Start a worker, and end it by ending its input."""
-    program = Path(__file__).with_name("turn_worker.py")
-    pipe = asyncio.subprocess.PIPE
-    process = await asyncio.create_subprocess_exec(python, str(program), kind, url, stdin=pipe, stdout=pipe)
-    try:
-        yield Worker(process)
-        assert process.stdin is not None, "it was started with pipes"
-        process.stdin.close()
-        await asyncio.wait_for(process.wait(), 30)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
+def start_worker(python: str, kind: str, url: str) -> AbstractAsyncContextManager[Program]:
+    """Start `turn_worker.py` with this Python."""
+    return start_program(python, str(Path(__file__).with_name("turn_worker.py")), kind, url)
 
 
 async def run(plan: Plan) -> list[Row]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
 import sys
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from typing import Final
 
 from clew import Store
 
 from ..core.place import Place, open_place
 from ..measure import tell
+from ..programs import start_program
 from ..report import Row, judge
 from ..topics import Plan, Topic
 from .place import LEAD_NS, now_ns
@@ -22,39 +20,22 @@ PROCESSES: Final = 4
 MESSAGES: Final = 1_000
 
 
-@asynccontextmanager
-async def start_racer(url: str) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """Start `bench.service.racer`; it ends with the block."""
-    pipe = asyncio.subprocess.PIPE
-    command = (sys.executable, "-m", "bench.service.racer", url, str(MESSAGES // PROCESSES))
-    process = await asyncio.create_subprocess_exec(*command, stdin=pipe, stdout=pipe, limit=1 << 20)
-    try:
-        yield process
-        assert process.stdin is not None, "it was started with pipes"
-        process.stdin.close()
-        await asyncio.wait_for(process.wait(), 30)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-
-
 async def run(plan: Plan) -> list[Row]:
     """Measure `first-messages-race`: the sessions that callers were given, and those that are left, the more of both."""
     tell(f"{NAME}: {plan.rounds} rounds of {MESSAGES:,} messages in {PROCESSES} processes")
     async with AsyncExitStack() as stack:
         place: Place = await stack.enter_async_context(open_place())
-        racers = [await stack.enter_async_context(start_racer(place.server.url)) for _ in range(PROCESSES)]
+        command = (sys.executable, "-m", "bench.service.racer", place.server.url, str(MESSAGES // PROCESSES))
+        racers = [await stack.enter_async_context(start_program(*command)) for _ in range(PROCESSES)]
         for racer in racers:
-            await _read(racer)
+            await racer.receive()
         counts, seconds = [], []
         for number in range(plan.rounds):
             owner = f"race-{number}"
             begin = now_ns() + LEAD_NS
             for racer in racers:
-                assert racer.stdin is not None, "it was started with pipes"
-                racer.stdin.write(f"{owner} {begin}\n".encode())
-            answers = [await _read(racer) for racer in racers]
+                await racer.send(owner, begin)
+            answers = [await racer.receive() for racer in racers]
             given = {session for sessions, _ in answers for session in sessions}
             kept = await _list_sessions(place.store, owner)
             if not given <= kept:
@@ -64,17 +45,6 @@ async def run(plan: Plan) -> list[Row]:
     most = max(counts)
     note = f"sessions, the most of all rounds; the slowest of {MESSAGES:,} callers had it after {max(seconds):.2f} s"
     return [judge(NAME, most, most, 1, plan.rounds, note=note, unit="sessions")]
-
-
-async def _read(racer: asyncio.subprocess.Process) -> tuple[list[str], float]:
-    """Return the sessions that a racer's callers were given, and the seconds until the last one had it."""
-    assert racer.stdout is not None, "it was started with pipes"
-    async with asyncio.timeout(120):
-        line = await racer.stdout.readline()
-    if not line:
-        raise RuntimeError("a racer ended: its error stands above")
-    sessions, took = json.loads(line)
-    return sessions, took
 
 
 async def _list_sessions(store: Store, owner: str) -> set[str]:

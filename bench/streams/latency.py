@@ -7,61 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import json
 import statistics
 import sys
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import asynccontextmanager
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final
 
 from clew import Ref
 
 from ..core.place import Place, make_client, open_place
 from ..measure import tell
+from ..programs import Program, start_program
 from ..report import Row, judge
 from ..topics import Plan, Topic
 from .events import OWNER, RATE, RUNS, read_delay
 
 NAME: Final = "streams-p99"
+WRITER: Final = (sys.executable, "-m", "bench.streams.writer")
 EVENTS: Final = 3_000
 """Events in a round."""
-
-
-class Program:
-    """`bench.streams.writer`, started."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self._process = process
-
-    async def ask(self, *words: object) -> Any:
-        """Send a line and return the answer."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write((" ".join(str(word) for word in words) + "\n").encode())
-        line = await self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the writer ended: its output has why")
-        return json.loads(line)
-
-
-@asynccontextmanager
-async def start_writer(url: str) -> AsyncGenerator[Program]:
-    """Start the writer; it ends with the block."""
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "bench.streams.writer", url),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        limit=1 << 20,
-    )
-    try:
-        yield Program(process)
-        assert process.stdin is not None
-        process.stdin.close()
-        await asyncio.wait_for(process.wait(), 30)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
 
 
 class Delays:
@@ -88,7 +51,7 @@ class Delays:
 
 async def run(plan: Plan) -> list[Row]:
     """Measure `streams-p99`."""
-    async with open_place() as place, start_writer(place.server.url) as writer:
+    async with open_place() as place, start_program(*WRITER, place.server.url) as writer:
         runs = await writer.ask("runs", RUNS)
         subject, floor = Delays(), Delays()
         tasks = [asyncio.create_task(_follow(place, thread, run, subject)) for thread, run in runs]
