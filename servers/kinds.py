@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final, TypeAlias
 
-from .binaries import find
+from .binaries import find, find_modules
 from .cluster import Cluster
 from .sentinel import Sentinel
 from .standalone import Server
@@ -26,14 +26,21 @@ _MAKERS: Final[dict[str, Callable[[], Running]]] = {
 KINDS: Final = tuple(_MAKERS)
 """The names, the quickest to start first."""
 
+_FOR_PEERS: Final[dict[str, Callable[[], Running]]] = {
+    "redis-stack": lambda: Server(find("redis-8.2"), modules=find_modules()),
+}
+FOR_PEERS: Final = tuple(_FOR_PEERS)
+"""Kinds that other libraries need and clew does not: nothing of clew is tested on each of them."""
+
 
 def start(kind: str) -> Running:
-    """Start a server of this kind, one of KINDS, and return it when it answers.
+    """Start a server of this kind, one of KINDS or FOR_PEERS, and return it when it answers.
 
     Raises:
         MissingBinaryError: its program is not on this machine.
         StartError: it did not start; the message has its output.
     """
-    if kind not in _MAKERS:
-        raise ValueError(f"unknown kind of server {kind!r}: use one of {', '.join(KINDS)}")
-    return _MAKERS[kind]().start()
+    makers = _MAKERS | _FOR_PEERS
+    if kind not in makers:
+        raise ValueError(f"unknown kind of server {kind!r}: use one of {', '.join(makers)}")
+    return makers[kind]().start()

@@ -36,6 +36,7 @@ class Server(Single):
         tls: speak TLS only, with a certificate of its own authority (`ca`); by itself where the program can, else through a
             front (`front.py`).
         options: further lines of the configuration, as {"maxmemory": "3mb"}.
+        modules: the paths of modules to load, in this order.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Server(Single):
         users: Sequence[str] = (),
         tls: bool = False,
         options: Mapping[str, str] | None = None,
+        modules: Sequence[Path] = (),
     ) -> None:
         super().__init__()
         self.binary = binary
@@ -55,6 +57,7 @@ class Server(Single):
         self._durable = durable
         self._users = tuple(users)
         self._options = dict(options or {})
+        self._modules = tuple(modules)
         self._front: Process | None = None
 
     # -- where it is ----------------------------------------------------------------------------------------------------
@@ -169,7 +172,8 @@ class Server(Single):
         if self.password is not None:
             options["requirepass"] = self.password
         options |= self._options
-        return [f"{name} {value}" for name, value in options.items()] + [f"user {user}" for user in self._users]
+        lines = [f"{name} {value}" for name, value in options.items()] + [f"user {user}" for user in self._users]
+        return lines + [f"loadmodule {path}" for path in self._modules]
 
     def stop(self) -> None:
         """Kill it, and remove its folder. A second stop does nothing."""

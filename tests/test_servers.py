@@ -24,6 +24,17 @@ def test_every_kind_starts_and_answers(pool: Pool) -> None:
         assert running.call("PING") is True
 
 
+def test_a_redis_stack_keeps_json_and_searches_it(pool: Pool) -> None:
+    stack = pool.get("redis-stack")
+    assert isinstance(stack, Server)
+    stack.call("FT.CREATE", "found", "ON", "JSON", "PREFIX", 1, "doc:", "SCHEMA", "$.a", "AS", "a", "TAG")
+    try:
+        stack.call("JSON.SET", "doc:1", "$", '{"a": "x"}')
+        process.wait_until(lambda: "doc:1" in str(stack.call("FT.SEARCH", "found", "@a:{x}")), "the index")
+    finally:
+        stack.call("FT.DROPINDEX", "found", "DD")
+
+
 def test_a_cluster_of_three_has_its_replicas_in_sync(pool: Pool) -> None:
     cluster = pool.get("cluster-3")
     assert isinstance(cluster, Cluster)
