@@ -3,7 +3,8 @@
     with servers.start("redis-8.2") as server:
         ...server.url...
 
-`KINDS` has the names, and `FOR_PEERS` those of kinds that only other libraries need. Nothing here is shipped, and nothing needs root, Docker or a network.
+`KINDS` has the names, and `FOR_PEERS` those of kinds that only other libraries need.
+Nothing here is shipped, and nothing needs root, Docker or a network.
 """
 
 from __future__ import annotations
