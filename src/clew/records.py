@@ -203,13 +203,17 @@ class Commit(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The documents of a partition at one revision. Revision 0: there is no such partition, and nothing in it."""
+    """The documents of a partition at one revision. Revision 0: there is no such partition, and nothing in it.
+
+    `now_ms` is the store's clock when it was fetched, 0 where nobody asked; two snapshots are equal whenever they were fetched.
+    """
 
     revision: int = 0
     created_ms: int = 0
     updated_ms: int = 0
     expires_ms: int | None = None
     documents: Mapping[str, bytes] = field(default_factory=dict)
+    now_ms: int = field(default=0, compare=False)
 
 
 class Page(NamedTuple):

@@ -25,6 +25,11 @@ class Documents(Suite):
         assert await backend.fetch(partition, ["a"]) == Snapshot()
         assert await backend.fetch(partition, []) == Snapshot()
 
+    async def test_a_snapshot_tells_the_clock_that_commits_are_timed_by(self, backend: Backend, partition: Partition) -> None:
+        before = (await backend.fetch(partition)).now_ms
+        done = (await backend.commit(partition, [PutDocument("a", b"1")])).committed_ms
+        assert 0 < before <= done <= (await backend.fetch(partition)).now_ms
+
     async def test_only_the_documents_asked_for_are_fetched(self, backend: Backend, partition: Partition) -> None:
         await backend.commit(partition, [PutDocument(key, key.encode()) for key in "abc"])
         assert (await backend.fetch(partition, ["c", "a", "missing"])).documents == {"a": b"a", "c": b"c"}

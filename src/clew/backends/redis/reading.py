@@ -44,15 +44,16 @@ class ReadVerbs(RedisBase):
         )[-1]
         if gone:
             raise GoneError(f"{partition.name!r} has been deleted")
+        now = int(seconds) * 1000 + int(micros) // 1000
         if revision is None:
-            return Snapshot()
+            return Snapshot(now_ms=now)
         if wanted is None:
             flat = found[0]
             documents = {flat[at].decode(): flat[at + 1] for at in range(0, len(flat), 2)}
         else:
             documents = {key: data for key, data in zip(wanted, found[0] if found else (), strict=False) if data is not None}
-        expires = int(seconds) * 1000 + int(micros) // 1000 + ttl if ttl >= 0 else None
-        return Snapshot(int(revision), int(created), int(updated), expires, documents)
+        expires = now + ttl if ttl >= 0 else None
+        return Snapshot(int(revision), int(created), int(updated), expires, documents, now)
 
     async def revision(self, partition: Partition) -> int:
         """See Backend.revision."""

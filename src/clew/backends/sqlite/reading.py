@@ -25,7 +25,7 @@ def fetch(unit: Unit, partition: Partition, keys: Sequence[str] | None) -> Snaps
     """See Backend.fetch."""
     head = find_living(unit, partition)
     if head is None:
-        return Snapshot()
+        return Snapshot(now_ms=unit.now_ms())
     if keys is None:
         documents = dict(unit.db.execute("SELECT key, data FROM document WHERE partition = ?", (head.id,)).fetchall())
     else:
@@ -34,7 +34,8 @@ def fetch(unit: Unit, partition: Partition, keys: Sequence[str] | None) -> Snaps
             row = unit.db.execute("SELECT data FROM document WHERE partition = ? AND key = ?", (head.id, key)).fetchone()
             if row is not None:
                 documents[key] = row[0]
-    return Snapshot(head.revision, head.created_us // 1000, head.updated_us // 1000, head.expires_ms, documents)
+    created_ms, updated_ms = head.created_us // 1000, head.updated_us // 1000
+    return Snapshot(head.revision, created_ms, updated_ms, head.expires_ms, documents, unit.now_ms())
 
 
 def read_revision(unit: Unit, partition: Partition) -> int:
