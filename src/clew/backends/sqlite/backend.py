@@ -31,6 +31,7 @@ from . import cataloguing, describing, leases, reading, values
 from . import commit as writing
 from .address import Address
 from .changes import AppendRun, make_steps
+from .checkpoint_verbs import CheckpointVerbs
 from .collect_verbs import CollectVerbs
 from .engine import Engine
 from .following import NumberedPage, follow
@@ -45,8 +46,8 @@ _Keys: TypeAlias = list[str]
 """Named here: inside the class, `list` is a verb."""
 
 
-class SqliteBackend(CollectVerbs, SpliceVerbs, RunVerbs):
-    """Implements Backend and every power of `clew.backend` on a SQLite file, or in memory. Made by `open_backend`."""
+class SqliteBackend(CheckpointVerbs, CollectVerbs, SpliceVerbs, RunVerbs):
+    """Implements Backend and every power of clew on a SQLite file, or in memory. Made by `open_backend`."""
 
     def __init__(self, address: Address, *, clock: Clock = read_clock) -> None:
         """Nothing is opened yet.

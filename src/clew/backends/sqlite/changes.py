@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, Protocol
 
+from ...checkpoints import DropCheckpoints, Fenced, PutCheckpoint, PutWrites, Revive
 from ...codec import decode_entry, encode_entry, pack_id
 from ...errors import ConflictError, NotFoundError
-from ...limits import check_changes
+from ...limits import ITEMS, check_changes
 from ...records import Any_, Append, Change, Entry, Expire, PutDocument, Remove, Replace, Trim, Truncate
+from .checkpoint_changes import make_checkpoint_step
 from .cursors import find_position
 from .desk import Desk
 from .heads import LAST_POSITION, POSITION_BITS
@@ -73,6 +75,8 @@ def make_steps(changes: Sequence[Change]) -> list[Step]:
             steps.append(Truncation(change))
         elif isinstance(change, Expire):
             steps.append(TimeToLive(change))
+        elif isinstance(change, PutCheckpoint | PutWrites | DropCheckpoints | Fenced | Revive):
+            steps.append(make_checkpoint_step(change))
         else:
             steps.append(Trimming(change))
     return steps
@@ -89,9 +93,13 @@ class AppendRun:
         """Nothing can refuse an append."""
 
     def apply(self, desk: Desk, outcomes: list[int]) -> None:
-        log = desk.make_log(self.log)
-        if len(self.rows) > 1 and self._apply_at_once(desk, log, outcomes):
-            return
+        log, before = desk.make_log(self.log), len(outcomes)
+        if len(self.rows) == 1 or not self._apply_at_once(desk, log, outcomes):
+            self._apply_each(desk, log, outcomes)
+        if self.log == ITEMS:
+            desk.appended += map(abs, outcomes[before:])
+
+    def _apply_each(self, desk: Desk, log: OpenLog, outcomes: list[int]) -> None:
         for key, envelope in self.rows:
             seat = log.id << POSITION_BITS | (log.last + 1)
             if desk.db.execute(_ADD, (seat, log.id, key, envelope)).rowcount:

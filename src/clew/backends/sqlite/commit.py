@@ -12,6 +12,7 @@ from ...limits import ONCE_REMEMBERED, check_same_use
 from ...records import PRESENT, Commit, ExpiryKind, Partition
 from . import run_writing
 from .changes import AppendRun, Step
+from .checkpoint_changes import Revival
 from .desk import Desk
 from .heads import Head, find_head
 from .memo import OpenLog, Standing
@@ -60,14 +61,18 @@ def commit(
     if expect is not None and expect != standing.revision:
         _refuse_revision(partition, standing.revision, expect)
     desk = Desk(unit, partition, standing, now_us // 1000)
+    desk.revives = stale is not None and stale.is_tombstone and not stale.is_expired
     for step in steps:
         step.check(desk)
 
-    moment = choose_moment(unit, partition.owner, now_us) if listed else now_us
     if stale is not None:
+        # In a later millisecond than what it follows, so that the time tells one life of a name from the next.
+        now_us = max(now_us, (stale.created_us // 1000 + 1) * 1000)
         _take_away(unit, stale)
+    moment = choose_moment(unit, partition.owner, now_us) if listed else now_us
     standing.revision += 1
     if is_new:
+        standing.made_ms = moment // 1000
         values = (*partition, moment, moment, moment if listed else None)
         standing.id = unit.db.execute(_NEW, values).lastrowid or 0
     else:
@@ -106,7 +111,9 @@ def drop(unit: Unit, partition: Partition, tombstone_ms: int, unless: str | None
     run_writing.drop(unit, partition)
     if was_there:
         if tombstone_ms:
-            unit.db.execute(_NEW_TOMBSTONE, (*partition, now_us, now_us, now_us // 1000 + tombstone_ms, head and head.id))
+            made_us = max(now_us, head.created_us) if head is not None else now_us
+            values = (*partition, made_us, now_us, now_us // 1000 + tombstone_ms, head and head.id)
+            unit.db.execute(_NEW_TOMBSTONE, values)
         unit.touched.append(partition)
     return was_there
 
@@ -124,12 +131,12 @@ def expire(unit: Unit, partition: Partition, ttl_ms: int | None, kind: ExpiryKin
 
 
 def _look_up(unit: Unit, partition: Partition, steps: Sequence[Step]) -> tuple[Standing, Head | None]:
-    """Return the partition as it stands in the file, and the expired row that has its name, if one has."""
+    """Return the partition as it stands in the file, and the row that is in its way, if one is: expired, or to be revived."""
     name = steps[0].log if steps and isinstance(steps[0], AppendRun) else ""
-    head = find_head(unit, partition, name)
-    if head is None or head.is_expired:
-        return Standing(0, 0, None, None), head
-    standing = Standing(head.id, head.revision, head.expires_ms, head.sliding_ms)
+    head = find_head(unit, partition, name, revive=any(isinstance(step, Revival) for step in steps))
+    if head is None or head.is_expired or head.is_tombstone:
+        return Standing(0, 0, None, None, 0), head
+    standing = Standing(head.id, head.revision, head.expires_ms, head.sliding_ms, head.created_us // 1000)
     if name:
         standing.logs[name] = None if head.log is None else OpenLog(*head.log)
     return standing, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...records import Partition
+from .checkpoint_rows import Pending
 from .heads import find_log
 from .memo import OpenLog, Standing
 from .unit import Unit
@@ -16,7 +17,7 @@ _RAISE_FLOOR: Final = "UPDATE log SET floor = ? WHERE id = ?"
 class Desk:
     """One commit's."""
 
-    __slots__ = ("db", "now_ms", "partition", "standing")
+    __slots__ = ("_pending", "appended", "db", "now_ms", "partition", "revives", "standing")
 
     def __init__(self, unit: Unit, partition: Partition, standing: Standing, now_ms: int) -> None:
         """`standing` has the id 0 where the commit is going to make the partition; `now_ms` is the time of the commit."""
@@ -24,11 +25,23 @@ class Desk:
         self.partition = partition
         self.standing = standing
         self.now_ms = now_ms
+        self.appended: list[int] = []
+        """The position of each append to the log `items` so far."""
+        self.revives = False
+        """Whether the commit takes a tombstone away."""
+        self._pending: Pending | None = None
 
     @property
     def number(self) -> int:
         """The partition's number, 0 until it is made."""
         return self.standing.id
+
+    @property
+    def pending(self) -> Pending:
+        """What is left to the end of the commit."""
+        if self._pending is None:
+            self._pending = Pending()
+        return self._pending
 
     def find_log(self, name: str) -> OpenLog | None:
         """Return the log, None where there is none."""
@@ -48,7 +61,9 @@ class Desk:
         return log
 
     def finish(self) -> None:
-        """Write down how far the logs had come whose newest entries went."""
+        """Write what was left to the end, and how far the logs had come whose newest entries went."""
+        if self._pending is not None:
+            self._pending.finish(self.db, self.number, self.appended)
         for log in self.standing.logs.values():
             if log is not None and log.is_shorter:
                 self.db.execute(_RAISE_FLOOR, (log.last, log.id))

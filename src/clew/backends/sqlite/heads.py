@@ -49,8 +49,12 @@ class Head(NamedTuple):
     is_tombstone: bool
 
 
-def find_head(unit: Unit, partition: Partition, log: str = "") -> Head | None:
+def find_head(unit: Unit, partition: Partition, log: str = "", *, revive: bool = False) -> Head | None:
     """Return the partition's row, None where there is none.
+
+    Args:
+        log: the log to look up with it.
+        revive: return its tombstone too.
 
     Raises:
         GoneError: its tombstone stands.
@@ -60,7 +64,7 @@ def find_head(unit: Unit, partition: Partition, log: str = "") -> Head | None:
         return None
     expires_ms = row[3]
     is_expired = expires_ms is not None and expires_ms <= unit.now_ms()
-    if row[2] and not is_expired:
+    if row[2] and not is_expired and not revive:
         raise GoneError(f"{partition.name!r} has been deleted")
     return Head(row[0], row[1], expires_ms, row[4], row[5], row[6], _make_log(row[7], row[8], row[9]), is_expired, bool(row[2]))
 

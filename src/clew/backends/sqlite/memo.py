@@ -27,10 +27,10 @@ class OpenLog:
 class Standing:
     """A living partition as it stands, and those of its logs that were looked up (None: there is no such log)."""
 
-    __slots__ = ("expires_ms", "id", "logs", "revision", "sliding_ms")
+    __slots__ = ("expires_ms", "id", "logs", "made_ms", "revision", "sliding_ms")
 
-    def __init__(self, id: int, revision: int, expires_ms: int | None, sliding_ms: int | None) -> None:
-        self.id, self.revision = id, revision
+    def __init__(self, id: int, revision: int, expires_ms: int | None, sliding_ms: int | None, made_ms: int) -> None:
+        self.id, self.revision, self.made_ms = id, revision, made_ms
         self.expires_ms, self.sliding_ms = expires_ms, sliding_ms
         self.logs: dict[str, OpenLog | None] = {}
 

@@ -83,7 +83,7 @@ def read_page_of(
     has_more = len(rows) > limit
     if has_more:
         rows.pop()
-    return number, Page(_decode_rows(rows), has_more)
+    return number, Page(decode_rows(rows), has_more)
 
 
 def list_partitions(unit: Unit, owner: str, limit: int, before: Listed | None) -> list[Listed]:
@@ -92,7 +92,7 @@ def list_partitions(unit: Unit, owner: str, limit: int, before: Listed | None) -
     return [Listed(*row) for row in unit.db.execute(_LIST, (owner, *last, unit.now_ms(), limit))]
 
 
-def _decode_rows(rows: Sequence[tuple[int, bytes]]) -> list[Entry]:
+def decode_rows(rows: Sequence[tuple[int, bytes]]) -> list[Entry]:
     if not rows:
         return []
     first, count = rows[0][0], len(rows)

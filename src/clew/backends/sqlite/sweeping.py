@@ -9,7 +9,9 @@ import sqlite3
 import time
 from typing import Final
 
+from ...records import Partition
 from .collecting import expire_collections, purge_collection_debris
+from .leases import sweep_leases, sweep_leases_of
 from .run_sweeping import expire_runs, purge_run_debris
 
 EVERY_S: Final = 60.0
@@ -17,7 +19,7 @@ ROWS_AT_ONCE: Final = 500
 BREATH_S: Final = 0.02
 """The pause between two sweeps while there is more to do."""
 
-_EXPIRED: Final = "SELECT id, gone FROM partition WHERE expires_ms <= ? LIMIT ?"
+_EXPIRED: Final = "SELECT id, gone, owner, name FROM partition WHERE expires_ms <= ? LIMIT ?"
 _DEBRIS: Final = "SELECT partition FROM debris LIMIT 1"
 
 
@@ -91,6 +93,8 @@ def _purge_partition(db: sqlite3.Connection, partition: int, most: int) -> int:
         "DELETE FROM once WHERE partition = ?1 AND number IN (SELECT number FROM once WHERE partition = ?1 LIMIT ?2)",
         (partition, most - gone),
     ).rowcount
+    for table in ("checkpoint", "part", "task_write"):
+        gone += _delete_some(db, table, "rowid", "partition = ?", (partition,), most - gone)
     return gone
 
 
@@ -103,7 +107,7 @@ def _delete_some(db: sqlite3.Connection, table: str, key: str, where: str, value
 def _is_dirty(db: sqlite3.Connection, now_ms: int) -> bool:
     row = db.execute(
         "SELECT EXISTS (SELECT 1 FROM debris) OR EXISTS (SELECT 1 FROM partition WHERE expires_ms <= ?1)"
-        " OR EXISTS (SELECT 1 FROM value WHERE expires_ms <= ?1) OR EXISTS (SELECT 1 FROM lease WHERE expires_ms <= ?1)"
+        " OR EXISTS (SELECT 1 FROM value WHERE expires_ms <= ?1) OR EXISTS (SELECT 1 FROM lease WHERE kept_ms <= ?1)"
         " OR EXISTS (SELECT 1 FROM run_debris) OR EXISTS (SELECT 1 FROM run WHERE has_log AND log_ms <= ?1)"
         " OR EXISTS (SELECT 1 FROM run WHERE record_ms <= ?1)"
         " OR EXISTS (SELECT 1 FROM collection_debris) OR EXISTS (SELECT 1 FROM collection WHERE expires_ms <= ?1)",
@@ -113,14 +117,14 @@ def _is_dirty(db: sqlite3.Connection, now_ms: int) -> bool:
 
 
 def _expire(db: sqlite3.Connection, now_ms: int) -> int:
-    """Note expired partitions as debris, and delete tombstones, values and leases that ran out."""
+    """Note expired partitions as debris, and delete tombstones and values that ran out, and leases that are not needed."""
     gone = 0
-    for partition, is_tombstone in db.execute(_EXPIRED, (now_ms, ROWS_AT_ONCE)).fetchall():
+    for partition, is_tombstone, owner, name in db.execute(_EXPIRED, (now_ms, ROWS_AT_ONCE)).fetchall():
         if is_tombstone:
             db.execute("DELETE FROM partition WHERE id = ?", (partition,))
         else:
             bury(db, partition)
+            gone += sweep_leases_of(db, Partition(owner, name), now_ms)
         gone += 1
     gone += _delete_some(db, "value", "rowid", "expires_ms <= ?", (now_ms,), max(ROWS_AT_ONCE - gone, 1))
-    gone += _delete_some(db, "lease", "fence", "expires_ms <= ?", (now_ms,), max(ROWS_AT_ONCE - gone, 1))
-    return gone
+    return gone + sweep_leases(db, now_ms, max(ROWS_AT_ONCE - gone, 1))

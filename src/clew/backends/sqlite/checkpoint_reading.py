@@ -1,0 +1,152 @@
+"""Reading checkpoints: a few statements against one state of the file, each one run of an index."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+from ...checkpoints import Checkpoint, CheckpointPage, Part, Trace, Write
+from ...limits import ITEMS
+from ...records import Partition
+from .checkpoint_rows import cut_names, decode_names, decode_spans
+from .heads import LAST_POSITION, POSITION_BITS, Head, find_living
+from .reading import decode_rows
+from .unit import Unit
+
+_COLUMNS: Final = "SELECT branch, id, parent, head, uses FROM checkpoint WHERE partition = ?"
+_ONE: Final = f"{_COLUMNS} AND branch = ? AND id = ?"
+_LATEST: Final = f"{_COLUMNS} AND branch = ? ORDER BY id DESC LIMIT 1"
+_WRITES: Final = """
+SELECT path, task, place, channel, data FROM task_write WHERE partition = ? AND branch = ? AND checkpoint = ?
+ORDER BY path, task, place"""
+# By their row numbers, so that no data is copied while the chains are followed.
+_PARTS: Final = """
+WITH RECURSIVE needed (number, after) AS (
+    SELECT rowid, after FROM part WHERE partition = ?1 AND branch = ?2 AND name IN ({})
+    UNION
+    SELECT part.rowid, part.after FROM needed JOIN part
+    ON part.partition = ?1 AND part.branch = ?2 AND part.name = needed.after
+)
+SELECT part.name, part.after, part.spans, part.data FROM needed JOIN part ON part.rowid = needed.number"""
+# SQLite walks as far as it is read; UNION ends a way that leads in a circle.
+_WAY: Final = """
+WITH RECURSIVE way (id, parent, uses) AS (
+    SELECT id, parent, uses FROM checkpoint WHERE partition = ?1 AND branch = ?2 AND id = ?3
+    UNION
+    SELECT c.id, c.parent, c.uses FROM way JOIN checkpoint AS c
+    ON c.partition = ?1 AND c.branch = ?2 AND c.id = way.parent
+)
+SELECT id, uses FROM way"""
+_ENTRIES: Final = "SELECT seat, envelope FROM entry WHERE seat BETWEEN ? AND ? ORDER BY seat"
+_Row = tuple[str, str, str | None, bytes, bytes]
+
+
+def get_checkpoint(unit: Unit, partition: Partition, branch: str, id: str | None) -> CheckpointPage:
+    """See Checkpointing.get_checkpoint; the arguments are checked."""
+    head = find_living(unit, partition, ITEMS)
+    if head is None:
+        return CheckpointPage()
+    row = _find(unit.db, head, branch, id)
+    return _make_page(unit.db, head, [] if row is None else [row], bare=False, has_more=False)
+
+
+def list_checkpoints(
+    unit: Unit,
+    partition: Partition,
+    branch: str | None,
+    before: str | None,
+    after: tuple[str, str] | None,
+    limit: int,
+    bare: bool,
+) -> CheckpointPage:
+    """See Checkpointing.list_checkpoints; the arguments are checked."""
+    head = find_living(unit, partition, ITEMS)
+    if head is None:
+        return CheckpointPage()
+    query, values = _COLUMNS, list[object]([head.id])
+    if branch is not None:
+        query, values = query + " AND branch = ?", [*values, branch]
+    if before is not None:
+        query, values = query + " AND id < ?", [*values, before]
+    if after is not None:
+        query, values = query + " AND (branch, id) < (?, ?)", [*values, *after]
+    rows = unit.db.execute(f"{query} ORDER BY branch DESC, id DESC LIMIT ?", [*values, limit + 1]).fetchall()
+    return _make_page(unit.db, head, rows[:limit], bare=bare, has_more=len(rows) > limit)
+
+
+def trace_checkpoint(unit: Unit, partition: Partition, branch: str, id: str | None, channels: Iterable[str]) -> Trace:
+    """See Checkpointing.trace_checkpoint; the arguments are checked."""
+    head = find_living(unit, partition, ITEMS)
+    row = None if head is None else _find(unit.db, head, branch, id)
+    if head is None or row is None:
+        return Trace()
+    missing, seeds = set(channels), {}
+    ancestors: list[tuple[str, tuple[Write, ...]]] = []
+    way = unit.db.execute(_WAY, (head.id, branch, row[1]))
+    way.fetchone()
+    for name, uses in way:
+        writes = _read_writes(unit.db, head.id, branch, name)
+        ancestors.append((name, tuple([write for write in writes if write.channel in missing])))
+        for part in decode_names(uses):
+            channel = part.partition("\0")[0]
+            if channel in missing:
+                seeds[channel] = part
+                missing.discard(channel)
+        if not missing:
+            break
+    way.close()
+    parts = _read_parts(unit.db, head.id, branch, seeds.values())
+    return Trace(tuple(ancestors), seeds, parts, _read_data(unit.db, head, parts.values()))
+
+
+def _find(db: sqlite3.Connection, head: Head, branch: str, id: str | None) -> _Row | None:
+    place: tuple[Any, ...] = (head.id, branch) if id is None else (head.id, branch, id)
+    row: _Row | None = db.execute(_LATEST if id is None else _ONE, place).fetchone()
+    return row
+
+
+def _make_page(db: sqlite3.Connection, head: Head, rows: Sequence[_Row], *, bare: bool, has_more: bool) -> CheckpointPage:
+    checkpoints = []
+    names: dict[str, dict[str, None]] = {}
+    for branch, id, parent, data, uses in rows:
+        used = decode_names(uses)
+        writes = () if bare else _read_writes(db, head.id, branch, id)
+        checkpoints.append(Checkpoint(branch, id, parent, data, used, tuple(writes)))
+        names.setdefault(branch, {}).update(dict.fromkeys(used))
+    parts: dict[str, Part] = {}
+    if not bare:
+        for branch, found in names.items():
+            parts |= _read_parts(db, head.id, branch, found)
+    entries = _read_data(db, head, parts.values())
+    return CheckpointPage(tuple(checkpoints), parts, entries, head.created_us // 1000, has_more)
+
+
+def _read_writes(db: sqlite3.Connection, partition: int, branch: str, id: str) -> list[Write]:
+    return [Write(*row) for row in db.execute(_WRITES, (partition, branch, id))]
+
+
+def _read_parts(db: sqlite3.Connection, partition: int, branch: str, names: Iterable[str]) -> dict[str, Part]:
+    """Return the parts of these names, and those that they go on from."""
+    parts = {}
+    for batch in cut_names(names):
+        query = _PARTS.format(", ".join(f"?{n}" for n in range(3, len(batch) + 3)))
+        for name, after, spans, data in db.execute(query, (partition, branch, *batch)):
+            parts[name] = Part(data, after, decode_spans(spans))
+    return parts
+
+
+def _read_data(db: sqlite3.Connection, head: Head, parts: Iterable[Part]) -> Mapping[int, tuple[str, bytes]]:
+    """Return codec and data of each entry that the parts refer to, each run of neighbours by one statement."""
+    found: dict[int, tuple[str, bytes]] = {}
+    if head.log is None:
+        return found
+    base, done = head.log.id << POSITION_BITS, 0
+    for first, count in sorted([span for part in parts for span in part.spans]):
+        first, last = max(first, done + 1), min(first + count - 1, LAST_POSITION)
+        if first > last:
+            continue
+        for entry in decode_rows(db.execute(_ENTRIES, (base | first, base | last)).fetchall()):
+            found[entry.position] = (entry.codec, entry.data)
+        done = last
+    return found

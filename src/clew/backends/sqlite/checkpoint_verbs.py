@@ -1,0 +1,65 @@
+"""The power Checkpointing on SQLite: each call checked here, and worked out in a thread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...checkpointing import WINDOW
+from ...checkpoints import CheckpointPage, Trace
+from ...errors import InvalidError
+from ...limits import MAX_PAGE, check_branch, check_id, check_limit, check_partition, check_point
+from ...records import Partition
+from . import checkpoint_reading as reading
+from .engine import Engine
+
+
+class CheckpointVerbs:
+    """Implements Checkpointing. A file has no far end, so that a window saves nothing here."""
+
+    _engine: Engine
+
+    async def get_checkpoint(
+        self, partition: Partition, branch: str, id: str | None = None, *, window: int = WINDOW
+    ) -> CheckpointPage:
+        """See Checkpointing.get_checkpoint."""
+        check_partition(partition)
+        check_point(branch, id)
+        _check_window(window)
+        return await self._engine.read(lambda unit: reading.get_checkpoint(unit, partition, branch, id))
+
+    async def list_checkpoints(
+        self,
+        partition: Partition,
+        *,
+        branch: str | None = None,
+        before: str | None = None,
+        after: tuple[str, str] | None = None,
+        limit: int = 20,
+        bare: bool = False,
+    ) -> CheckpointPage:
+        """See Checkpointing.list_checkpoints."""
+        check_partition(partition)
+        if branch is not None:
+            check_branch(branch)
+        check_point("", before)
+        if after is not None:
+            check_point(*after)
+        check_limit(limit)
+        return await self._engine.read(lambda unit: reading.list_checkpoints(unit, partition, branch, before, after, limit, bare))
+
+    async def trace_checkpoint(
+        self, partition: Partition, branch: str, id: str | None, channels: Sequence[str], *, window: int = WINDOW
+    ) -> Trace:
+        """See Checkpointing.trace_checkpoint."""
+        check_partition(partition)
+        check_point(branch, id)
+        _check_window(window)
+        wanted = {check_id(channel, "a channel") for channel in channels}
+        if not wanted:
+            raise InvalidError("there is no channel to trace: name at least one")
+        return await self._engine.read(lambda unit: reading.trace_checkpoint(unit, partition, branch, id, wanted))
+
+
+def _check_window(window: int) -> None:
+    if isinstance(window, bool) or not isinstance(window, int) or not 0 <= window <= MAX_PAGE:
+        raise InvalidError(f"window must be a whole number from 0 to {MAX_PAGE}, not {window!r}")
