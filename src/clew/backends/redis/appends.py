@@ -65,11 +65,12 @@ class AppendRequest(Request):
         """See Request.seal."""
         if self._shelf.get(self._head) is self:
             del self._shelf[self._head]
-        count, commits = self.entries, b"%d" % len(self._callers)
+        count, commits = self.entries, len(self._callers)
         # What goes a second time may have arrived the first time, so even a fresh id may be there.
-        look = b"$1\r\n1\r\n" if self._given or self.attempts else b"$0\r\n\r\n"
-        words = (21 + count, self._head, len(commits), commits, look, 6 * count, b"".join(self._digests))
-        return self.lead + b"*%d\r\n%b$%d\r\n%b\r\n%b$%d\r\n%b\r\n" % words + b"".join(self._envelopes)
+        look = self._given or self.attempts
+        how = b"%d?" % commits if look else b"%d" % commits if commits > 1 else b""
+        words = (17 + count, self._head, len(how), how, 6 * count, b"".join(self._digests))
+        return self.lead + b"*%d\r\n%b$%d\r\n%b\r\n$%d\r\n%b\r\n" % words + b"".join(self._envelopes)
 
     def settle(self, replies: list[Reply]) -> None:
         """See Request.settle: each caller gets its own revision and outcomes."""
@@ -144,7 +145,6 @@ def _head(keys: PartitionKeys, script: Script, log: str, present: bool, listed: 
             listing,
             *log_keys,
         )
-        fields = (b"n:" + name, b"b:" + name, b"h:" + name)
-        packed = pack(*words, b"-1" if present else b"", keys.member if listed else b"", keys.bell, name, *fields)
+        packed = pack(*words, b"-1" if present else b"", keys.member if listed else b"", keys.bell, name)
         head = keys.heads[slot] = packed[packed.index(b"\r\n") + 2 :]
     return head
