@@ -77,9 +77,10 @@ class PutCheckpoint(msgspec.Struct, frozen=True):
         parent: the id of the checkpoint before it; it need not be there.
         head: bytes of the caller's.
         uses: the names of its parts, each a channel, NUL, and a version; all of them are here, or there before.
-        parts: new parts by name.
-        made_ms: what an earlier outcome said; where it is another now, or a part in `uses` is nowhere, the commit is refused by a
-            ConflictError, since positions and parts that the caller knows are gone: send all of it again.
+        parts: new parts by name. A name is the branch's own: in another branch it is another part.
+        made_ms: what an earlier outcome said; where it is another now, or a part in `uses` or one that a new part goes on from
+            is nowhere, the commit is refused by a ConflictError, since positions and parts that the caller knows are gone: send
+            all of it again. What an earlier change of the same commit brings is there.
     """
 
     branch: str
@@ -138,7 +139,8 @@ class CheckpointPage(msgspec.Struct, frozen=True):
 
     Attributes:
         checkpoints: in the order asked.
-        parts: every part that one of them uses, and those before it (`Part.after`), by name; spans have positions.
+        parts: every part that one of them uses, and those before it (`Part.after`), by name; spans have positions. Where two
+            branches have different parts of one name, a page ends before the second branch, and has more.
         data: the data of every entry in a span of `parts` that is still there, and its codec, by position.
         made_ms: when the partition was made; 0 where there is none.
         has_more: whether more follow in the order asked.

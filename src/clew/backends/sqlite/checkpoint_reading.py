@@ -65,6 +65,9 @@ def list_checkpoints(
     if head is None:
         return CheckpointPage()
     query, values = _COLUMNS, list[object]([head.id])
+    if branch is not None and after is not None and after[0] <= branch:
+        # Within one branch, an id says it; where the cursor is of a branch that comes later, nothing is left.
+        before, after = (min(before or after[1], after[1]) if after[0] == branch else ""), None
     if branch is not None:
         query, values = query + " AND branch = ?", [*values, branch]
     if before is not None:
@@ -107,19 +110,23 @@ def _find(db: sqlite3.Connection, head: Head, branch: str, id: str | None) -> _R
 
 
 def _make_page(db: sqlite3.Connection, head: Head, rows: Sequence[_Row], *, bare: bool, has_more: bool) -> CheckpointPage:
-    checkpoints = []
+    made_ms = head.created_us // 1000
+    found = [(branch, id, parent, data, decode_names(uses)) for branch, id, parent, data, uses in rows]
+    if bare:
+        return CheckpointPage(tuple([Checkpoint(*row) for row in found]), made_ms=made_ms, has_more=has_more)
     names: dict[str, dict[str, None]] = {}
-    for branch, id, parent, data, uses in rows:
-        used = decode_names(uses)
-        writes = () if bare else _read_writes(db, head.id, branch, id)
-        checkpoints.append(Checkpoint(branch, id, parent, data, used, tuple(writes)))
-        names.setdefault(branch, {}).update(dict.fromkeys(used))
+    for row in found:
+        names.setdefault(row[0], {}).update(dict.fromkeys(row[4]))
     parts: dict[str, Part] = {}
-    if not bare:
-        for branch, found in names.items():
-            parts |= _read_parts(db, head.id, branch, found)
-    entries = _read_data(db, head, parts.values())
-    return CheckpointPage(tuple(checkpoints), parts, entries, head.created_us // 1000, has_more)
+    for branch, used in names.items():
+        more = _read_parts(db, head.id, branch, used)
+        if any(parts[name] != more[name] for name in parts.keys() & more.keys()):
+            # A name is the branch's own, and on a page it means one part only.
+            found, has_more = found[: [row[0] for row in found].index(branch)], True
+            break
+        parts |= more
+    checkpoints = [Checkpoint(*row, tuple(_read_writes(db, head.id, row[0], row[1]))) for row in found]
+    return CheckpointPage(tuple(checkpoints), parts, _read_data(db, head, parts.values()), made_ms, has_more)
 
 
 def _read_writes(db: sqlite3.Connection, partition: int, branch: str, id: str) -> list[Write]:
