@@ -35,7 +35,7 @@ class Span(NamedTuple):
     """
 
     first: int
-    count: int
+    count: int  # type: ignore[assignment] # every tuple has a method of this name
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -58,7 +58,7 @@ class Write(NamedTuple):
 
     path: str
     task: str
-    index: int
+    index: int  # type: ignore[assignment] # every tuple has a method of this name
     channel: str
     data: bytes
 

@@ -280,6 +280,11 @@ def _check_word(text: str, what: str, *, most: int = MAX_ID_BYTES) -> str:
     return text
 
 
+def check_channel(channel: str) -> str:
+    """Return the channel of a part or of a write, or raise InvalidError where it cannot be one."""
+    return _check_word(channel, "a channel")
+
+
 def check_part_name(name: str) -> str:
     """Return the name of a part, or raise InvalidError unless it is a channel, NUL, and a version, neither of them empty."""
     channel, nul, version = check_id(name, "a part's name").partition("\0")
@@ -316,7 +321,7 @@ def _check_checkpoint_change(change: PutCheckpoint | PutWrites | DropCheckpoints
             if write.path:
                 _check_word(write.path, "the path of a write", most=MAX_BRANCH_BYTES)
             _check_word(write.task, "the task of a write")
-            _check_word(write.channel, "the channel of a write")
+            check_channel(write.channel)
             if not isinstance(write.index, int) or not -1000 <= write.index < 1_000_000:
                 raise InvalidError(f"the index of a write is from -1000 to 999,999, not {write.index}")
         return sum(check_data(write.data, "a write") for write in change.writes)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...checkpointing import WINDOW
 from ...checkpoints import CheckpointPage, Trace
 from ...errors import InvalidError
-from ...limits import MAX_PAGE, check_branch, check_id, check_limit, check_partition, check_point
+from ...limits import MAX_PAGE, check_branch, check_channel, check_limit, check_partition, check_point
 from ...records import Partition
 from . import checkpoint_reading as reading
 from .engine import Engine
@@ -54,7 +54,7 @@ class CheckpointVerbs:
         check_partition(partition)
         check_point(branch, id)
         _check_window(window)
-        wanted = {check_id(channel, "a channel") for channel in channels}
+        wanted = {check_channel(channel) for channel in channels}
         if not wanted:
             raise InvalidError("there is no channel to trace: name at least one")
         return await self._engine.read(lambda unit: reading.trace_checkpoint(unit, partition, branch, id, wanted))
