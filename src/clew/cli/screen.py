@@ -9,6 +9,7 @@ import json
 import re
 import sys
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 from rich.table import Table
 from rich.text import Text
 
+from ..errors import UnreadableError
 from ..model import Item
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
@@ -96,8 +98,10 @@ def age(moment: datetime) -> str:
 
 
 def item_json(item: Item) -> dict[str, Any]:
-    """Return an item for programs: its envelope, and its data as JSON where it is, else as base64."""
+    """Return an item for programs: its envelope, its data as JSON where it can be read so, and as base64 where it is no JSON."""
     import base64
+
+    from ..transcoding import is_translated, plain_value
 
     value: dict[str, Any] = {
         "id": item.id,
@@ -112,8 +116,8 @@ def item_json(item: Item) -> dict[str, Any]:
     }
     if item.unreadable is not None:
         value["unreadable"] = item.unreadable
-    try:
-        value["data"] = json.loads(item.data)
-    except ValueError:
+    with suppress(UnreadableError):
+        value["data"] = plain_value(item)
+    if "data" not in value or is_translated(item):
         value["data_base64"] = base64.b64encode(item.data).decode()
     return value

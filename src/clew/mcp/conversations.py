@@ -5,18 +5,20 @@ What another framework wrote is shown as text here, and stays as it is; what is 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Annotated, Any, Final
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ..errors import InvalidError
+from ..errors import InvalidError, UnreadableError
 from ..ids import new_thread_id
 from ..limits import MAX_TITLE_BYTES
-from ..model import NewItem, Ref
+from ..model import Item, NewItem, Ref
 from ..records import Once
 from ..texts import item_text
+from ..transcoding import is_translated, plain_value
 from . import views
 from .desk import Desk
 from .tool import Id, Tool
@@ -60,7 +62,7 @@ class ReadMessage(msgspec.Struct, forbid_unknown_fields=True):
     message: Annotated[Id, Meta(description="The message's id.")]
     offset: Annotated[int, Meta(ge=0, description="The next_offset of the part before.")] = 0
     limit: Annotated[int, Meta(ge=1, le=1_000_000, description="How many characters at most.")] = MOST_TEXTS
-    raw: Annotated[bool, Meta(description="The stored data, as its writer wrote it, and not only its text.")] = False
+    raw: Annotated[bool, Meta(description="The stored data, and not only its text: as its writer wrote it, or as JSON.")] = False
 
 
 class Append(msgspec.Struct, forbid_unknown_fields=True):
@@ -157,12 +159,19 @@ async def read(desk: Desk, given: Read) -> Messages:
 async def read_message(desk: Desk, given: ReadMessage) -> Part:
     """Return one message, or a part of a long one."""
     item = await desk.store.items.get(Ref(desk.owner, given.conversation), given.message)
-    text = item.data.decode(errors="backslashreplace") if given.raw else item_text(item)
+    text = _raw(item) if given.raw else item_text(item)
     end = given.offset + given.limit
     if given.offset > len(text):
         raise InvalidError(f"the offset is behind the end: there are {len(text):,} characters")
     has_more = end < len(text)
     return Part(item.id, item.author, item.kind, len(text), text[given.offset : end], has_more, end if has_more else None)
+
+
+def _raw(item: Item) -> str:
+    with suppress(UnreadableError):
+        if is_translated(item):
+            return msgspec.json.encode(plain_value(item)).decode()
+    return item.data.decode(errors="backslashreplace")
 
 
 async def append(desk: Desk, given: Append) -> Appended:

@@ -12,10 +12,11 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from ..errors import InvalidError
+from ..errors import InvalidError, UnreadableError
 from ..limits import MAX_CHANGES, MAX_ID_BYTES, MAX_TITLE_BYTES, MAX_TTL_MS, check_json
 from ..model import Item, NewItem, Thread
 from ..runs import Run
+from ..transcoding import is_translated, plain_value
 
 T = TypeVar("T")
 
@@ -94,7 +95,7 @@ class ThreadView(msgspec.Struct, omit_defaults=True):
 
 
 class ItemView(msgspec.Struct):
-    """An item, with `data` where that is JSON, and `data_base64` where it is not."""
+    """An item, with `data` where that is JSON, and `data_base64` where it is not; with both where it can be shown as JSON."""
 
     id: str
     position: int
@@ -272,7 +273,7 @@ def thread_view(thread: Thread) -> ThreadView:
 
 
 def item_view(item: Item) -> ItemView:
-    """Return an item as it is shown, its payload byte for byte where it is JSON."""
+    """Return an item as it is shown: its payload byte for byte where it is JSON, else as base64, and translated if it can be."""
     view = ItemView(
         item.id,
         item.position,
@@ -288,11 +289,13 @@ def item_view(item: Item) -> ItemView:
     if item.unreadable is not None:
         view.unreadable = item.unreadable
     try:
-        if item.unreadable is None:
+        if is_translated(item):
+            view.data = Raw(msgspec.json.encode(plain_value(item)))
+        elif item.unreadable is None:
             msgspec.json.decode(item.data)
             view.data = Raw(item.data)
             return view
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    except (UnreadableError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         pass
     view.data_base64 = base64.b64encode(item.data).decode()
     return view
