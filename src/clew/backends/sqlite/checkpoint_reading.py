@@ -91,11 +91,10 @@ def trace_checkpoint(unit: Unit, partition: Partition, branch: str, id: str | No
     for name, uses in way:
         writes = _read_writes(unit.db, head.id, branch, name)
         ancestors.append((name, tuple([write for write in writes if write.channel in missing])))
-        for part in decode_names(uses):
-            channel = part.partition("\0")[0]
-            if channel in missing:
-                seeds[channel] = part
-                missing.discard(channel)
+        # Of two parts of one channel, the last one counts.
+        used = {part.partition("\0")[0]: part for part in decode_names(uses)}
+        seeds.update({channel: used[channel] for channel in missing & used.keys()})
+        missing.difference_update(used)
         if not missing:
             break
     way.close()
