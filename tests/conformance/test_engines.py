@@ -10,6 +10,7 @@ import servers
 from clew.conformance import (
     BackendSuite,
     CataloguingSuite,
+    CheckpointingSuite,
     CollectingSuite,
     ExpirySuite,
     LeasingSuite,
@@ -60,3 +61,7 @@ class TestRuns(RunsSuite):
 
 class TestSplicing(SplicingSuite):
     """Values that are changed at their end."""
+
+
+class TestCheckpointing(CheckpointingSuite):
+    """Checkpoints."""

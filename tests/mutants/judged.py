@@ -14,6 +14,7 @@ from clew.backend import Backend
 from clew.conformance import (
     BackendSuite,
     CataloguingSuite,
+    CheckpointingSuite,
     CollectingSuite,
     ExpirySuite,
     LeasingSuite,
@@ -72,3 +73,7 @@ class TestCollecting(CollectingSuite):
 
 class TestSplicing(SplicingSuite):
     """Values that are changed at their end."""
+
+
+class TestCheckpointing(CheckpointingSuite):
+    """Checkpoints."""

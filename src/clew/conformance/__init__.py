@@ -19,6 +19,15 @@ pytest.register_assert_rewrite(
         f"{__name__}.{name}"
         for name in (
             "cataloguing",
+            "checkpoints_dropping",
+            "checkpoints_life",
+            "checkpoints_naming",
+            "checkpoints_parts",
+            "checkpoints_putting",
+            "checkpoints_reading",
+            "checkpoints_support",
+            "checkpoints_tracing",
+            "checkpoints_writes",
             "closing",
             "collecting",
             "commit",
@@ -50,6 +59,7 @@ from .report import Report, run  # noqa: E402
 from .suites import (  # noqa: E402
     BackendSuite,
     CataloguingSuite,
+    CheckpointingSuite,
     CollectingSuite,
     ExpirySuite,
     LeasingSuite,
@@ -62,6 +72,7 @@ from .suites import (  # noqa: E402
 __all__ = [
     "BackendSuite",
     "CataloguingSuite",
+    "CheckpointingSuite",
     "CollectingSuite",
     "ExpirySuite",
     "LeasingSuite",

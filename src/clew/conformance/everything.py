@@ -8,11 +8,13 @@ import pytest
 import pytest_asyncio
 
 from ..backend import Backend, Cataloguing, Collecting, Expiry, Leasing, Listing, Running, Values
+from ..checkpointing import Checkpointing
 from ..schemes import open_backend
 from ..splicing import Splicing
 from .suites import (
     BackendSuite,
     CataloguingSuite,
+    CheckpointingSuite,
     CollectingSuite,
     ExpirySuite,
     LeasingSuite,
@@ -89,3 +91,9 @@ class TestSplicing(SplicingSuite):
     """Values that are changed at their end."""
 
     power = Splicing
+
+
+class TestCheckpointing(CheckpointingSuite):
+    """Checkpoints."""
+
+    power = Checkpointing

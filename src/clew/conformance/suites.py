@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from .cataloguing import CataloguingSuite
+from .checkpoints_dropping import DroppingCheckpoints
+from .checkpoints_life import LifeOfCheckpoints
+from .checkpoints_naming import NamesOfCheckpoints
+from .checkpoints_parts import PartsOfCheckpoints
+from .checkpoints_putting import PuttingCheckpoints
+from .checkpoints_reading import ReadingCheckpoints
+from .checkpoints_tracing import TracingCheckpoints
+from .checkpoints_writes import WritesOfCheckpoints
 from .closing import Closing
 from .collecting import CollectingSuite
 from .commit import Commits
@@ -28,6 +36,7 @@ from .values import ValuesSuite
 __all__ = [
     "BackendSuite",
     "CataloguingSuite",
+    "CheckpointingSuite",
     "CollectingSuite",
     "ExpirySuite",
     "LeasingSuite",
@@ -46,3 +55,16 @@ class BackendSuite(
 
 class RunsSuite(RunRecords, RunLeases, RunEvents):
     """What a backend with runs has to do."""
+
+
+class CheckpointingSuite(
+    PuttingCheckpoints,
+    PartsOfCheckpoints,
+    WritesOfCheckpoints,
+    ReadingCheckpoints,
+    TracingCheckpoints,
+    DroppingCheckpoints,
+    LifeOfCheckpoints,
+    NamesOfCheckpoints,
+):
+    """What a backend with checkpoints has to do."""
