@@ -1,7 +1,7 @@
 """A bridge for frameworks that call synchronously: it runs coroutines in an event loop of its own, in a thread of its own.
 
 It may be used from any thread, also from one whose event loop runs, which then waits. What belongs to its loop (connections, as a
-rule) ends with it. It opens and closes no store.
+rule) ends with it. A `Connection` is a store with such a bridge, for adapters that have each method twice.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from concurrent.futures import CancelledError
 from typing import Any, TypeVar
 from weakref import finalize
 
-from .errors import ClosedError
+from .errors import ClosedError, InvalidError
+from .store import Store, connect
 
 T = TypeVar("T")
 
-__all__ = ["Bridge"]
+__all__ = ["Bridge", "Connection"]
 
 
 class Bridge:
@@ -72,6 +73,76 @@ class Bridge:
         elif self._loop is _loop_of_here():
             raise RuntimeError("a coroutine of this event loop cannot wait for it: await the asynchronous method instead")
         return self._loop
+
+
+class Connection:
+    """A store for asynchronous and synchronous callers, from any thread: one that is given, or one opened at the first call.
+
+    It closes only what it opened. Nothing is opened before the first call.
+    """
+
+    def __init__(self, store: Store | str) -> None:
+        """Take an open store, which stays the caller's to close, or the URL of one.
+
+        Raises:
+            InvalidError: neither of them.
+        """
+        if not isinstance(store, Store) and (not isinstance(store, str) or "://" not in store):
+            raise InvalidError("give an open store, as clew.connect(url) gives it, or a URL, as redis://host or sqlite:///path")
+        self._url = store if isinstance(store, str) else None
+        self._store = store if isinstance(store, Store) else None
+        self._bridge = Bridge()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    async def get(self) -> Store:
+        """Return the store; open it where that is not done yet.
+
+        Raises:
+            ClosedError: it was closed.
+            UnavailableError, DeniedError, UnsupportedError, InvalidError, MissingExtraError: as `clew.connect`.
+        """
+        store = self._store
+        if store is None or self._closed:
+            if self._closed:
+                raise ClosedError("this connection was closed: make another")
+            opened = await connect(self._url)
+            with self._lock:
+                if self._store is None and not self._closed:
+                    self._store = opened
+                store = self._store
+            if store is not opened:
+                # Another caller was quicker, or it was closed meanwhile.
+                await opened.aclose()
+                return await self.get()
+        return store
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Return what a coroutine returns that works on this store, or raise what it raises: for callers that cannot await."""
+        return self._bridge.run(work)
+
+    async def aclose(self) -> None:
+        """Close what was opened here. Later calls raise ClosedError; a second close does nothing."""
+        store = self._end()
+        if store is not None:
+            await store.aclose()
+        await asyncio.to_thread(self._bridge.close)
+
+    def close(self) -> None:
+        """Close what was opened here, for callers that cannot await."""
+        store = self._end()
+        if store is not None:
+            self._bridge.run(store.aclose())
+        self._bridge.close()
+
+    def _end(self) -> Store | None:
+        """Take no more calls, and return the store to close, if it was opened here."""
+        with self._lock:
+            self._closed = True
+            store = self._store if self._url is not None else None
+            if self._url is not None:
+                self._store = None
+            return store
 
 
 def _live(loop: asyncio.AbstractEventLoop, ending: asyncio.Event) -> None:
