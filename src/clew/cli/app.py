@@ -16,7 +16,7 @@ from ..settings import mask_url
 from ..store import connect
 from ..texts import item_text
 from . import keys
-from .exits import FAILED, MEANINGS
+from .exits import FAILED, MEANINGS, UNREADABLE
 from .running import open_file, run, settings_of
 from .screen import age, clean, item_json, note, out, progress, say, table, write_json
 
@@ -252,17 +252,37 @@ def export_(
     run(work())
 
 
-@app.command("import", epilog="Examples:  clew import threads.jsonl    zcat all.gz | clew import -    (run it again to go on)")
+@app.command(
+    "import",
+    epilog="Examples:  clew import threads.jsonl    zcat all.gz | clew import -    "
+    "clew import --layout langgraph-redis redis://HOST    (run it again to go on)",
+)
 def import_(
-    file: Annotated[str, typer.Argument(help="Where from; - for standard input.")] = "-",
+    file: Annotated[str, typer.Argument(help="Where from; - for standard input. With --layout, the other library's URL.")] = "-",
+    layout: Annotated[
+        str | None,
+        typer.Option(help="What another library keeps: langgraph-redis, langgraph-plainredis or langgraph-sqlite."),
+    ] = None,
+    prefix: Annotated[str | None, typer.Option(help="With --layout: what its keys begin with, where that was changed.")] = None,
+    write_prefix: Annotated[
+        str | None, typer.Option(help="With --layout langgraph-redis: what the keys of its writes begin with.")
+    ] = None,
     url: Url = None,
     owner: Owner = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read threads that `clew export` wrote. What is there already stays; an interrupted import goes on when run again."""
+    """Read threads that `clew export` wrote, or another library. What is there already stays; an interrupted import goes on when
+    run again."""
+    from .moving import move_in
     from .transfer import import_threads
 
     settings = settings_of(url, owner)
+    if layout is not None:
+        if not run(move_in(layout, file, settings, prefix, write_prefix, as_json=as_json)):
+            raise typer.Exit(UNREADABLE)
+        return
+    if prefix is not None or write_prefix is not None:
+        raise InvalidError("--prefix and --write-prefix belong to --layout")
 
     async def work() -> None:
         with _Counter("importing") as count:

@@ -73,6 +73,10 @@ class Looking:
         flat = await self._ask(key, "ZRANGEBYSCORE", key, lowest, "+inf", "WITHSCORES", "LIMIT", 0, limit)
         return list(zip(flat[::2], flat[1::2], strict=True)) if flat else []
 
+    async def exists(self, key: bytes) -> bool:
+        """Tell whether the key is there, of whatever type."""
+        return bool(await self._ask(key, "EXISTS", key))
+
     async def _ask(self, key: bytes, *command: bytes | str | int) -> Reply:
         try:
             return (await self._client.call(key, pack(*command)))[0]

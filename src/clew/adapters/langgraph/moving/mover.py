@@ -1,0 +1,166 @@
+"""From a layout that was read into a store of clew: every checkpoint once, in the order of the source, through the saver.
+
+A checkpoint that is there already stays as it is, and so do its writes; what the source has beyond them is added. So a move that
+was interrupted goes on when it is run again, and one that is repeated brings what is new. A thread that was deleted in clew stays
+deleted.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any, Final, cast
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import WRITES_IDX_MAP, BaseCheckpointSaver, Checkpoint, CheckpointMetadata
+from langgraph.checkpoint.serde.base import SerializerProtocol
+
+from ....checkpoints import Write
+from ....errors import GoneError, InvalidError
+from ....limits import check_id
+from ....model import Ref
+from ....store import Store
+from ..coding import pack
+from .records import Broken, Found, FoundWrite, Report, Source, reason_of
+
+BATCH: Final = 8
+"""Checkpoints of one branch that are looked for in one trip."""
+DETAILS: Final = 100
+"""The first things left behind are told one by one; all are counted."""
+_REMEMBERED: Final = 64
+"""Checkpoints of a branch whose channel versions are known, so that a child is put without what it shares with them."""
+
+Step = Callable[[str], None]
+"""Called with "thread", "checkpoint" or "write" for each one that was put or looked at."""
+
+
+class Mover:
+    """One move.
+
+    Args:
+        store: where to.
+        owner: whose threads they become.
+        saver: of this store and owner, with this serializer.
+        serde: the serializer that the source was read with.
+        step: told of progress.
+    """
+
+    def __init__(self, store: Store, owner: str, saver: BaseCheckpointSaver[Any], serde: SerializerProtocol, step: Step) -> None:
+        self._store = store
+        self._owner = check_id(owner, "the owner")
+        self._saver = saver
+        self._serde = serde
+        self._step = step
+        self._thread: str | None = None
+        self._gone = False
+        self._versions: OrderedDict[tuple[str, str], dict[str, Any]] = OrderedDict()
+        self.report = Report()
+
+    async def move(self, source: Source) -> Report:
+        """Move everything, and say what was done.
+
+        Raises:
+            ClewError: the source or the store cannot be reached, or is full; run it again to go on.
+        """
+        async for batch in _batches(source.read(), self._leave):
+            await self._move(batch)
+        return self.report
+
+    async def _move(self, batch: Sequence[Found]) -> None:
+        first = batch[0]
+        if first.thread != self._thread:
+            self._thread, self._gone = first.thread, False
+            self._versions.clear()
+            self.report.threads += 1
+            self._step("thread")
+        try:
+            there = {} if self._gone else await self._look(batch)
+        except GoneError:
+            self._gone = True
+            self._leave(Broken("thread", first.thread, "it was deleted in clew, and stays deleted", first.thread))
+        except InvalidError as error:
+            for found in batch:
+                self._leave(_broken(found, error))
+            return
+        if self._gone:
+            return
+        for found in batch:
+            try:
+                await self._put(found, there.get(found.id))
+            except (InvalidError, ValueError, TypeError) as error:
+                # Too large or badly named for clew, or a value that no serializer writes.
+                self._leave(_broken(found, error))
+
+    async def _look(self, batch: Sequence[Found]) -> dict[str, set[tuple[str, str, int]]]:
+        """Return which of the checkpoints are there, and the writes that each has."""
+        ref, branch = Ref(self._owner, batch[0].thread), batch[0].branch
+        ids = {found.id for found in batch}
+        lowest, before = min(ids), max(ids) + "!"
+        there = {}
+        while True:
+            page = await self._store.checkpoints.list(ref, branch=branch, before=before, limit=BATCH)
+            for checkpoint in page.checkpoints:
+                if checkpoint.id in ids:
+                    there[checkpoint.id] = {(write.path, write.task, write.index) for write in checkpoint.writes}
+            if not page.has_more or page.checkpoints[-1].id <= lowest:
+                return there
+            before = page.checkpoints[-1].id
+
+    async def _put(self, found: Found, writes_there: set[tuple[str, str, int]] | None) -> None:
+        configurable = {"thread_id": found.thread, "checkpoint_ns": found.branch}
+        config: RunnableConfig = {"configurable": configurable}
+        versions = dict(found.checkpoint.get("channel_versions") or {})
+        if writes_there is None:
+            known = self._versions.get((found.branch, found.parent or ""), {})
+            new = {channel: version for channel, version in versions.items() if known.get(channel) != version}
+            if found.parent:
+                configurable["checkpoint_id"] = found.parent
+            await self._saver.aput(config, cast(Checkpoint, found.checkpoint), cast(CheckpointMetadata, found.metadata), new)
+            self.report.checkpoints += 1
+        else:
+            self.report.there += 1
+        self._versions[found.branch, found.id] = versions
+        if len(self._versions) > _REMEMBERED:
+            self._versions.popitem(last=False)
+        self._step("checkpoint")
+        writes = [self._write(write) for write in found.writes]
+        new_writes = [write for write in writes if write[:3] not in (writes_there or ())]
+        if new_writes:
+            try:
+                await self._store.checkpoints.put_writes(Ref(self._owner, found.thread), found.branch, found.id, new_writes)
+            except InvalidError as error:
+                place = (found.thread, found.branch, found.id)
+                self._leave(Broken("write", f"the writes of checkpoint {found.id}", reason_of(error), *place))
+                return
+            self.report.writes += len(new_writes)
+            for _ in new_writes:
+                self._step("write")
+
+    def _write(self, write: FoundWrite) -> Write:
+        # Special channels have an index of their own in LangGraph, wherever they stood in the list of writes.
+        index = WRITES_IDX_MAP.get(write.channel, write.index)
+        return Write(write.path, write.task, index, write.channel, pack(self._serde.dumps_typed(write.value)))
+
+    def _leave(self, broken: Broken) -> None:
+        self.report.left += 1
+        if len(self.report.details) < DETAILS:
+            self.report.details.append(broken)
+
+
+async def _batches(found: AsyncIterator[Found | Broken], leave: Callable[[Broken], None]) -> AsyncIterator[list[Found]]:
+    batch: list[Found] = []
+    async for one in found:
+        if isinstance(one, Broken):
+            leave(one)
+            continue
+        if batch and (len(batch) == BATCH or (one.thread, one.branch) != (batch[0].thread, batch[0].branch)):
+            yield batch
+            batch = []
+        batch.append(one)
+    if batch:
+        yield batch
+
+
+def _broken(found: Found, error: BaseException) -> Broken:
+    where = f"checkpoint {found.id}"
+    return Broken("checkpoint", where, reason_of(error), found.thread, found.branch, found.id)
