@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from typing import Any, Final
 
-from ...checkpoints import Checkpoint, CheckpointPage, Part, Trace, Write
+from ...checkpoints import Checkpoint, CheckpointPage, Part, Span, Trace, Write
 from ...limits import ITEMS
 from ...records import Partition
-from .checkpoint_rows import cut_names, decode_names, decode_spans
+from .checkpoint_rows import NAMES_AT_ONCE, cut_names, decode_names, decode_spans
 from .heads import LAST_POSITION, POSITION_BITS, Head, find_living
 from .reading import decode_rows
 from .unit import Unit
@@ -18,8 +19,7 @@ _COLUMNS: Final = "SELECT branch, id, parent, head, uses FROM checkpoint WHERE p
 _ONE: Final = f"{_COLUMNS} AND branch = ? AND id = ?"
 _LATEST: Final = f"{_COLUMNS} AND branch = ? ORDER BY id DESC LIMIT 1"
 _WRITES: Final = """
-SELECT path, task, place, channel, data FROM task_write WHERE partition = ? AND branch = ? AND checkpoint = ?
-ORDER BY path, task, place"""
+SELECT checkpoint, path, task, place, channel, data FROM task_write WHERE partition = ? AND branch = ? AND checkpoint IN ({})"""
 # By their row numbers, so that no data is copied while the chains are followed.
 _PARTS: Final = """
 WITH RECURSIVE needed (number, after) AS (
@@ -39,6 +39,8 @@ WITH RECURSIVE way (id, parent, uses) AS (
 )
 SELECT id, uses FROM way"""
 _ENTRIES: Final = "SELECT seat, envelope FROM entry WHERE seat BETWEEN ? AND ? ORDER BY seat"
+FIRST_STRIDE: Final = 4
+"""Ancestors that are looked at together; each time twice as many."""
 _Row = tuple[str, str, str | None, bytes, bytes]
 
 
@@ -86,18 +88,20 @@ def trace_checkpoint(unit: Unit, partition: Partition, branch: str, id: str | No
         return Trace()
     missing, seeds = set(channels), {}
     ancestors: list[tuple[str, tuple[Write, ...]]] = []
-    way = unit.db.execute(_WAY, (head.id, branch, row[1]))
-    way.fetchone()
-    for name, uses in way:
-        writes = _read_writes(unit.db, head.id, branch, name)
-        ancestors.append((name, tuple([write for write in writes if write.channel in missing])))
-        # Of two parts of one channel, the last one counts.
-        used = {part.partition("\0")[0]: part for part in decode_names(uses)}
-        seeds.update({channel: used[channel] for channel in missing & used.keys()})
-        missing.difference_update(used)
-        if not missing:
-            break
-    way.close()
+    with closing(unit.db.execute(_WAY, (head.id, branch, row[1]))) as way:
+        way.fetchone()
+        size = FIRST_STRIDE
+        while missing and (stride := way.fetchmany(size)):
+            size = min(2 * size, NAMES_AT_ONCE)
+            written = _read_writes(unit.db, head.id, branch, [name for name, _ in stride])
+            for name, uses in stride:
+                ancestors.append((name, tuple([write for write in written[name] if write.channel in missing])))
+                # Of two parts of one channel, the last one counts.
+                used = {part.partition("\0")[0]: part for part in decode_names(uses)}
+                seeds.update({channel: used[channel] for channel in missing & used.keys()})
+                missing.difference_update(used)
+                if not missing:
+                    break
     parts = _read_parts(unit.db, head.id, branch, seeds.values())
     return Trace(tuple(ancestors), seeds, parts, _read_data(unit.db, head, parts.values()))
 
@@ -124,12 +128,23 @@ def _make_page(db: sqlite3.Connection, head: Head, rows: Sequence[_Row], *, bare
             found, has_more = found[: [row[0] for row in found].index(branch)], True
             break
         parts |= more
-    checkpoints = [Checkpoint(*row, tuple(_read_writes(db, head.id, row[0], row[1]))) for row in found]
+    written = {}
+    for branch in names:
+        written[branch] = _read_writes(db, head.id, branch, [row[1] for row in found if row[0] == branch])
+    checkpoints = [Checkpoint(*row, tuple(written[row[0]][row[1]])) for row in found]
     return CheckpointPage(tuple(checkpoints), parts, _read_data(db, head, parts.values()), made_ms, has_more)
 
 
-def _read_writes(db: sqlite3.Connection, partition: int, branch: str, id: str) -> list[Write]:
-    return [Write(*row) for row in db.execute(_WRITES, (partition, branch, id))]
+def _read_writes(db: sqlite3.Connection, partition: int, branch: str, ids: Sequence[str]) -> Mapping[str, Sequence[Write]]:
+    """Return the writes of each of these checkpoints, in their order."""
+    written: dict[str, list[Write]] = {id: [] for id in ids}
+    for batch in cut_names(ids):
+        for id, *row in db.execute(_WRITES.format(", ".join("?" * len(batch))), (partition, branch, *batch)):
+            written[id].append(Write(*row))
+    for writes in written.values():
+        # By path, task and index, of which no two are the same. Python compares texts as their UTF-8 bytes are.
+        writes.sort()
+    return written
 
 
 def _read_parts(db: sqlite3.Connection, partition: int, branch: str, names: Iterable[str]) -> dict[str, Part]:
@@ -147,12 +162,20 @@ def _read_data(db: sqlite3.Connection, head: Head, parts: Iterable[Part]) -> Map
     found: dict[int, tuple[str, bytes]] = {}
     if head.log is None:
         return found
-    base, done = head.log.id << POSITION_BITS, 0
-    for first, count in sorted([span for part in parts for span in part.spans]):
-        first, last = max(first, done + 1), min(first + count - 1, LAST_POSITION)
-        if first > last:
-            continue
+    base = head.log.id << POSITION_BITS
+    for first, last in _join(span for part in parts for span in part.spans):
         for entry in decode_rows(db.execute(_ENTRIES, (base | first, base | last)).fetchall()):
             found[entry.position] = (entry.codec, entry.data)
-        done = last
     return found
+
+
+def _join(spans: Iterable[Span]) -> Iterator[tuple[int, int]]:
+    """Yield first and last position of the runs that the spans make together, each position once."""
+    ends = sorted([(first, min(first + count - 1, LAST_POSITION)) for first, count in spans if first <= LAST_POSITION])
+    at = 0
+    while at < len(ends):
+        first, last = ends[at]
+        while at < len(ends) and ends[at][0] <= last + 1:
+            last = max(last, ends[at][1])
+            at += 1
+        yield first, last
