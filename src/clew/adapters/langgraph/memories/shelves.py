@@ -1,0 +1,119 @@
+"""The partitions of a store, read and written: bounded in how many calls are under way, and the clock learned from each.
+
+One whose items all have a time to live vanishes by itself, some time after the last of them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from ....backend import Backend, Expiry
+from ....limits import MAX_TTL_MS
+from ....records import Change, Commit, Expire, Partition, PutDocument, Snapshot
+from .clock import StoreClock
+from .namespaces import Namespace, partition_name
+from .stored import ENDS
+
+T = TypeVar("T")
+
+AT_ONCE: Final = 200
+"""How many calls of one search or batch are under way together."""
+LEAST_MS: Final = 60_000
+"""The least that a partition outlives its last item by: more than a clock is wrong by."""
+
+
+@dataclass(slots=True)
+class Room:
+    """What is known of a partition that is written: its revision (0: it is not there), and its document ENDS."""
+
+    revision: int = 0
+    ends: bytes | None = None
+
+    def learn(self, snapshot: Snapshot) -> None:
+        """Know what was read."""
+        self.revision, self.ends = snapshot.revision, snapshot.documents.get(ENDS)
+
+
+class Shelves:
+    """The partitions of one owner.
+
+    Attributes:
+        clock: the store's, as far as its answers tell.
+    """
+
+    def __init__(self, backend: Backend, owner: str) -> None:
+        self._backend = backend
+        self._owner = owner
+        self._expires = isinstance(backend, Expiry)
+        self.clock = StoreClock()
+
+    async def fetch(self, kind: str, namespace: Namespace, keys: Sequence[str] | None = None) -> Snapshot:
+        """Return documents of a partition, all of them for None."""
+        return await self.clock.ask(self._backend.fetch(self._partition(kind, namespace), keys))
+
+    async def commit(self, kind: str, namespace: Namespace, changes: Sequence[Change], *, expect: int | None = None) -> Commit:
+        """Write a partition, which no listing shows."""
+        return await self.clock.ask(self._backend.commit(self._partition(kind, namespace), changes, expect=expect))
+
+    async def drop(self, kind: str, namespace: Namespace, *, expect: int) -> None:
+        """Delete a partition that is still at this revision, and leave no tombstone."""
+        await self._backend.drop(self._partition(kind, namespace), tombstone_ms=0, expect=expect)
+
+    async def commit_in(
+        self, room: Room, kind: str, namespace: Namespace, changes: Sequence[Change], *, until_ms: int | None, ttl_ms: int
+    ) -> Commit:
+        """Write a partition that is to last at least `until_ms`, for ever for None.
+
+        Args:
+            ttl_ms: the longest time to live of what is written, by which it is told how far ahead to look.
+
+        Raises:
+            ConflictError: as for a commit; or it is not as the room knows it: let the room learn, and try again.
+        """
+        ending, ends = self._plan(room, until_ms, ttl_ms)
+        # That a new one is new is what lets it expire: it holds nothing that stays.
+        expect = 0 if room.revision == 0 and ends is not None else None
+        done = await self.commit(kind, namespace, [*changes, *ending], expect=expect)
+        room.revision, room.ends = done.revision, ends
+        return done
+
+    def _plan(self, room: Room, until_ms: int | None, ttl_ms: int) -> tuple[list[Change], bytes | None]:
+        known = room.ends
+        if known is None and (room.revision or until_ms is None or not self._expires):
+            # It stays for ever, and must still do so when this is written.
+            return [PutDocument(ENDS, None, None)], None
+        if until_ms is None:
+            return [PutDocument(ENDS, None, known), Expire(None)], None
+        if known is not None and until_ms <= int(known):
+            return [PutDocument(ENDS, known, known)], known
+        # Ahead by half of it, so that not every write has to move the end.
+        far = until_ms + max(ttl_ms // 2, LEAST_MS)
+        ends = str(far).encode()
+        left = min(far - self.clock.now_ms() + LEAST_MS, MAX_TTL_MS)
+        return [PutDocument(ENDS, ends, known), Expire(left, "fixed")], ends
+
+    def _partition(self, kind: str, namespace: Namespace) -> Partition:
+        return Partition(self._owner, partition_name(kind, namespace))
+
+
+async def together(works: Iterable[Awaitable[T]]) -> list[T]:
+    """Return what each gives, in order; the first error, once none is under way any more."""
+    waiting = list(works)
+    if len(waiting) == 1:
+        return [await waiting[0]]
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def work(each: Awaitable[T]) -> T:
+        async with gate:
+            return await each
+
+    done = await asyncio.gather(*(work(each) for each in waiting), return_exceptions=True)
+    found: list[T] = []
+    for each in done:
+        if isinstance(each, BaseException):
+            raise each
+        found.append(each)
+    return found
