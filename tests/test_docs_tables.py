@@ -15,6 +15,8 @@ from clew.assistant import models
 from clew.backend import Cataloguing, Expiry, Leasing, Listing, Running
 from clew.backends.redis import keys, options, runs_keys
 from clew.backends.sqlite import address
+from clew.checkpointing import Checkpointing
+from clew.checkpoints import Part, PutCheckpoint, PutWrites, Span, Write
 from clew.cli import exits
 from clew.cli.app import app
 from clew.codec import make_entry
@@ -81,11 +83,15 @@ async def test_every_key_on_a_server_is_in_the_table_with_its_type_and_the_acl_o
             assert isinstance(store, Leasing)
             assert isinstance(store, Expiry)
             assert isinstance(store, Running)
+            assert isinstance(store, Checkpointing)
             changes: list[Change] = [PutDocument("title", b"1"), Append("items", make_entry("a", b"{}"))]
             await store.commit(backend, changes, once="t", listed=True)
             # So many that the ids of the first are filed, and one that waits.
             await store.commit(backend, [Append("more", make_entry(f"m{n}", b"{}")) for n in range(300)])
             await store.commit(backend, [Append("more", make_entry("last", b"{}"))])
+            put = PutCheckpoint("", "1", None, b"{}", ("a\0001",), {"a\0001": Part(b"1", spans=(Span(1, 1),))})
+            await store.commit(backend, [put, PutWrites("", "1", (Write("", "task", 0, "a", b"2"),))])
+            assert (await store.get_checkpoint(backend, "")).data == {1: ("json", b"{}")}
             await store.claim(backend, "writer", "me", ttl_ms=60_000)
             assert [entry.id for entry in (await store.read(backend, "items", after=0)).entries] == ["a"]
             assert (await store.fetch(backend)).documents == {"title": b"1"}

@@ -268,6 +268,13 @@ def check_point(branch: str, id: str | None) -> None:
         _check_word(id, "a checkpoint's id")
 
 
+def check_window(window: int) -> int:
+    """Return `window`, or raise InvalidError unless it is from 0 to MAX_PAGE entries."""
+    if isinstance(window, bool) or not isinstance(window, int) or not 0 <= window <= MAX_PAGE:
+        raise InvalidError(f"window must be a whole number from 0 to {MAX_PAGE}, not {window!r}")
+    return window
+
+
 def check_branch(branch: str) -> str:
     """Return `branch`, or raise InvalidError where it cannot be one. It may be empty."""
     return branch if branch == "" else _check_word(branch, "a checkpoint's branch", most=MAX_BRANCH_BYTES)

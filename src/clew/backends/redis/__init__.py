@@ -15,6 +15,7 @@ except ImportError as error:
     raise MissingExtraError("a Redis or Valkey store", "redis") from error
 
 from .cataloguing import CatalogueVerbs
+from .checkpoints_reading import CheckpointVerbs
 from .collecting import CollectVerbs
 from .describing import DescribeVerbs
 from .options import parse_url
@@ -25,7 +26,7 @@ from .splicing import SpliceVerbs
 __all__ = ["RedisBackend", "open_backend"]
 
 
-class RedisBackend(Powers, CatalogueVerbs, CollectVerbs, SpliceVerbs, RunVerbs, DescribeVerbs):
+class RedisBackend(Powers, CheckpointVerbs, CatalogueVerbs, CollectVerbs, SpliceVerbs, RunVerbs, DescribeVerbs):
     """Every verb and every optional power of `clew.backend`, on one URL."""
 
 

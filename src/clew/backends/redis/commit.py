@@ -6,10 +6,12 @@ from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from typing import NoReturn, cast
 
+from ...checkpoints import DropCheckpoints, Fenced, PutCheckpoint, PutWrites, Revive
 from ...codec import encode_entry, pack_id
-from ...errors import ConflictError, GoneError, NotFoundError, UnknownCursorError
+from ...errors import ConflictError, FencedError, GoneError, NotFoundError, UnknownCursorError
 from ...ids import new_id
 from ...limits import (
+    CHECKPOINTS,
     TOMBSTONE_MS,
     check_appends,
     check_changes,
@@ -23,12 +25,12 @@ from ...limits import (
 from ...records import PRESENT, Any_, Append, Change, Commit, Expire, Once, Partition, PutDocument, Remove, Replace, Truncate
 from .appends import MAX_ENTRIES, gather
 from .base import ITEMS, RedisBase
+from .checkpoints_records import Arg, encode_checkpoint, encode_writes, start_of
+from .checkpoints_writing import find_step, take_step
 from .client import Client
 from .keys import PartitionKeys, id_fields
 from .runs_keys import keys_of_runs
 from .trips import Reply, pack
-
-Arg = bytes | str | int
 
 
 class CommitVerbs(RedisBase):
@@ -63,6 +65,18 @@ class CommitVerbs(RedisBase):
                 if done[0] not in (b"gap", b"logs"):
                     _refuse(partition, done, changes, expect)
         check_changes(changes)
+        if once is None and (expect is None or expect == PRESENT):
+            step = find_step(changes)
+            if step is not None:
+                client = await self._client()
+                together = listed and self._listed_on_one_server()
+                if listed and not together:
+                    await self._touch(client, partition, keys)
+                taken = await take_step(client, keys, changes, step, present=expect is not None, listed=together)
+                if type(taken) is Commit:
+                    return taken
+                if taken[0] != b"general":
+                    _refuse(partition, taken, changes, expect)
         given, digest = check_once(once)
         if given is not None:
             token = "u" + given
@@ -74,7 +88,7 @@ class CommitVerbs(RedisBase):
         client = await self._client()
         if listed and not self._listed_on_one_server():
             await self._touch(client, partition, keys)
-        wanted = tuple(dict.fromkeys(change.log for change in changes if not isinstance(change, PutDocument | Expire)))
+        wanted = tuple(dict.fromkeys(log for change in changes if (log := _log_of(change)) is not None))
         while True:
             logs = self._logs_of(partition, wanted)
             arguments = _arguments(changes, logs)
@@ -84,6 +98,7 @@ class CommitVerbs(RedisBase):
                 keys.member if listed and self._listed_on_one_server() else b"",
                 keys.bell,
                 b" #" + b64encode(digest) if digest else b"",
+                "1" if any(isinstance(change, Revive) for change in changes) else "",
                 len(logs),
                 *(keys.log(name)[0] for name in logs),
             )
@@ -192,10 +207,18 @@ def _only_log(changes: Sequence[Change]) -> str | None:
     return log
 
 
+def _log_of(change: Change) -> str | None:
+    """Return what has to be among the logs for a change."""
+    if isinstance(change, PutCheckpoint | PutWrites | DropCheckpoints):
+        return CHECKPOINTS
+    return None if isinstance(change, PutDocument | Expire | Fenced | Revive) else change.log
+
+
 def _arguments(changes: Sequence[Change], logs: Sequence[str]) -> list[Arg]:
     """Return the changes as commit.lua takes them."""
     numbers = {name: number for number, name in enumerate(logs, 1)}
     found: list[Arg] = []
+    promised: set[tuple[str, str]] = set()
     for change in changes:
         if isinstance(change, Append):
             entry = change.entry
@@ -214,6 +237,18 @@ def _arguments(changes: Sequence[Change], logs: Sequence[str]) -> list[Arg]:
             found += ("rem", numbers[change.log], *id_fields(pack_id(change.id)), when)
         elif isinstance(change, Expire):
             found += ("ttl", "" if change.ttl_ms is None else change.ttl_ms, change.kind)
+        elif isinstance(change, PutCheckpoint):
+            found += ("cpt", numbers[CHECKPOINTS], *encode_checkpoint(change, promised))
+            promised.update([(change.branch, name) for name in change.parts])
+        elif isinstance(change, PutWrites):
+            found += ("wrs", numbers[CHECKPOINTS], *encode_writes(change.branch, change.id, change.writes))
+        elif isinstance(change, DropCheckpoints):
+            starts = [start_of(branch, id) for branch, id in change.points]
+            found += ("drp", numbers[CHECKPOINTS], len(starts), *starts)
+        elif isinstance(change, Fenced):
+            found += ("fen", change.name, change.fence)
+        elif isinstance(change, Revive):
+            found.append("rev")
         elif isinstance(change, Truncate):
             if isinstance(change.after, str):
                 found += ("cut", numbers[change.log], "i", *id_fields(pack_id(check_id(change.after, "the cursor"))))
@@ -234,6 +269,22 @@ def _refuse(partition: Partition, reply: Reply, changes: Sequence[Change], expec
     if status == "conflict":
         raise ConflictError(
             f"{partition.name!r} is at revision {reply[1]}, not {expect}: read it again", expected=expect, actual=reply[1]
+        )
+    if status == "fenced":
+        fenced = next(change for change in changes if isinstance(change, Fenced))
+        raise FencedError(
+            f"the lease {fenced.name!r} of {partition.name!r} is not this writer's any more: stop writing",
+            expected=fenced.fence,
+            actual=int(reply[1]) if reply[1] else None,
+        )
+    if status == "made":
+        raise ConflictError(
+            f"{partition.name!r} is not the one that was read, but began anew: send all of the checkpoint again", actual=reply[1]
+        )
+    if status == "part":
+        branch, _, part = reply[1].decode().partition("\0")
+        raise ConflictError(
+            f"{partition.name!r} has no part {part!r} in the branch {branch!r}: send all of the checkpoint again", expected=part
         )
     change = changes[reply[1] - 1]
     if status == "document":

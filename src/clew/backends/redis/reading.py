@@ -11,7 +11,7 @@ from typing import Final
 
 from ...codec import decode_entries, pack_id
 from ...errors import GoneError, UnknownCursorError
-from ...limits import check_cursor, check_id, check_limit
+from ...limits import check_cursor, check_id, check_limit, check_log
 from ...records import Entry, Page, Partition, Snapshot
 from .base import RedisBase
 from .client import Client
@@ -77,7 +77,7 @@ class ReadVerbs(RedisBase):
     ) -> Page:
         """See Backend.read."""
         check_limit(limit)
-        check_id(log, "a log's name")
+        check_log(log)
         keys = self._keys(partition)
         client = await self._client()
         if limit <= SHORT and (isinstance(after, str) or isinstance(before, str)):

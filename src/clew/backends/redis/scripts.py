@@ -13,6 +13,7 @@ from importlib.resources import files
 from typing import Final
 
 NAMES: Final = (
+    *("checkpoint", "checkpoint_trace", "checkpoints"),
     *("append", "catalogue", "commit", "drop", "expire", "lease", "locate", "page", "splice", "swap", "touch", "unlist"),
     *("run_append", "run_cancel", "run_claim", "run_end", "run_interrupt", "run_renew", "run_start"),
 )
@@ -21,6 +22,8 @@ NAMES: Final = (
 FLAGS: Final = {
     "locate": " flags=no-writes",
     "page": " flags=no-writes",
+    "checkpoints": " flags=no-writes",
+    "checkpoint_trace": " flags=no-writes",
     "catalogue": " flags=allow-oom",
     "drop": " flags=allow-oom",
     "unlist": " flags=allow-oom",

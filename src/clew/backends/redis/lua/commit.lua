@@ -3,8 +3,8 @@
 -- KEYS  1 meta hash, 2 docs hash, 3 once hash, 4 leases hash, 5 listing zset ('' outside: then meta again),
 --       then for each log: its list of envelopes, its ids hash, its new ids
 -- ARGV  1 expect ('' none, -1 present), 2 once token or '', 3 name in the listing or '', 4 channel, 5 what is remembered of the
---       token beside the result (' #' and a digest), or '', 6 count of logs, the logs' names, then the changes, each a verb
---       and its fields:
+--       token beside the result (' #' and a digest), or '', 6 '1' where a tombstone may be lifted, 7 count of logs, the logs' names,
+--       then the changes, each a verb and its fields:
 --         put key data when | del key when          when: 'any', 'none', or '=' and the bytes
 --         add log digest key envelope               log: its number
 --         rep log digest key envelope when          when: '' or the envelope it replaces
@@ -12,22 +12,30 @@
 --         cut log 'p' position '' | cut log 'i' digest key      (truncate)
 --         trm log position
 --         ttl milliseconds kind                     milliseconds: '' to keep it; kind: 'fixed' or 'sliding'
+--         cpt log ... | wrs log ...                 a checkpoint, writes: as points.lua says
+--         drp log count start ...                   start: of a checkpoint, `branch NUL id NUL`
+--         fen name fence | rev
 -- Returns {'ok', revision, ms, outcome ...}, {'replayed', 'revision ms outcome ... #digest'}, or a refusal: {'gone'}, {'absent'},
---       {'conflict', revision}, {'document', n}, {'entry', n}, {'changed', n}, {'cursor', n} (n: which change), {'logs', names}
+--       {'conflict', revision}, {'document', n}, {'entry', n}, {'changed', n}, {'cursor', n} (n: which change), {'logs', names},
+--       {'fenced', the newest fence, n}, {'made', when, n}, {'part', field, n}
 --include ids
 --include expiry
 --include made
 --include writes
+--include points
+--include chains
+--include sweep
 local meta, docs, once, leases, listing = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local expect, token, count = ARGV[1], ARGV[2], tonumber(ARGV[6])
+local expect, token, count = ARGV[1], ARGV[2], tonumber(ARGV[7])
 local names, fields = {}, {'g', 'r', 'x', 'd', 'l'}
 for i = 1, count do
-    local name = ARGV[6 + i]
+    local name = ARGV[7 + i]
     names[i] = name
     for _, field in ipairs({'n:', 'b:', 'h:'}) do fields[#fields + 1] = field .. name end
 end
+fields[#fields + 1] = 'c'
 local head = redis.call('HMGET', meta, unpack(fields))
-if head[1] then return {'gone'} end
+if head[1] and ARGV[6] == '' then return {'gone'} end
 local revision = tonumber(head[2] or 0)
 if token ~= '' then
     local seen = redis.call('HGET', once, '=' .. token)
@@ -57,7 +65,7 @@ for i = 1, count do
 end
 
 -- First every condition, then every write: a refused commit has written nothing.
-local plan, at, n, ttl = {}, 7 + count, 0, nil
+local plan, at, n, ttl = {}, 8 + count, 0, nil
 while ARGV[at] do
     local verb = ARGV[at]
     n = n + 1
@@ -96,20 +104,59 @@ while ARGV[at] do
         ttl = {verb, tonumber(ARGV[at + 1]), ARGV[at + 2]}
         plan[n] = ttl
         at = at + 3
+    elseif verb == 'cpt' then
+        local log = logs[tonumber(ARGV[at + 1])]
+        plan[n] = {verb, log, at + 2}
+        local why, which
+        at, why, which = check_point(at + 2, head[#fields] or '0', log.ids)
+        if why then return {why, which or tonumber(head[#fields] or 0), n} end
+    elseif verb == 'wrs' then
+        plan[n] = {verb, logs[tonumber(ARGV[at + 1])], at + 2}
+        at = at + 4 + 2 * ARGV[at + 3]
+    elseif verb == 'drp' then
+        plan[n] = {verb, logs[tonumber(ARGV[at + 1])], at + 2}
+        at = at + 3 + ARGV[at + 2]
+    elseif verb == 'fen' then
+        local held = redis.call('HGET', leases, ARGV[at + 1])
+        local fence = held and string.match(held, '^%d+')
+        if fence ~= ARGV[at + 2] then return {'fenced', fence, n} end
+        plan[n] = {verb}
+        at = at + 3
+    elseif verb == 'rev' then
+        plan[n] = {verb}
+        at = at + 1
     else
         plan[n] = {verb, logs[tonumber(ARGV[at + 1])], tonumber(ARGV[at + 2])}
         at = at + 3
     end
 end
 
-local outcome = {}
-for i = 1, n do
-    local step = plan[i]
-    outcome[i] = apply[step[1]](step, docs)
-end
-
 local time = redis.call('TIME')
 local ms = time[1] * 1000 + math.floor(time[2] / 1000)
+local made = tonumber(head[#fields] or ms)
+-- All that a tombstone has goes with it: its end too.
+if head[1] then redis.call('DEL', meta) end
+local outcome, positions, touched, beside = {}, {}, {}, nil
+for i = 1, n do
+    local step = plan[i]
+    local write = apply[step[1]]
+    if write then outcome[i] = write(step, docs) else outcome[i] = step[1] == 'rev' and head[1] and 1 or 0 end
+    if step[1] == 'add' and step[2].name == 'items' then positions[#positions + 1] = math.abs(outcome[i]) end
+end
+-- Checkpoints after the items that they refer to.
+for i = 1, n do
+    local verb, log, from = plan[i][1], plan[i][2], plan[i][3]
+    if verb == 'cpt' or verb == 'wrs' or verb == 'drp' then
+        beside = log
+        if verb == 'cpt' then
+            put_point(from, log.list, log.ids, positions)
+            outcome[i] = made
+        elseif verb == 'wrs' then outcome[i] = put_writes(from, log.new)
+        else outcome[i] = drop_points(from, log.list, log.new, touched) end
+    end
+end
+for branch in pairs(touched) do sweep(branch, beside.list, beside.ids) end
+
 revision = revision + 1
 local set = {'r', revision, 'u', ms}
 if revision == 1 then set[5], set[6] = 'c', ms end
@@ -124,6 +171,9 @@ for i = 1, count do
         if not head[3 + 3 * i] then names_now = names_now == '' and log.name or names_now .. ' ' .. log.name end
         redis.call('PUBLISH', ARGV[4], log.name)
     end
+end
+if beside and not string.find(' ' .. names_now .. ' ', ' ' .. beside.name .. ' ', 1, true) then
+    names_now = names_now == '' and beside.name or names_now .. ' ' .. beside.name
 end
 if names_now ~= (head[5] or '') then set[#set + 1], set[#set + 2] = 'l', names_now end
 if token ~= '' then remember(meta, once, token, revision .. ' ' .. ms .. ' ' .. table.concat(outcome, ' ') .. ARGV[5]) end
