@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, TypeAlias
 
 import msgspec
 
@@ -16,6 +16,8 @@ from .checks import LOG, need_expiry, no_thread
 from .forking import HALF_DONE_MS
 from .headers import copy_fields, make_thread, put_header
 
+Parts: TypeAlias = Mapping[tuple[str, str], Part]
+"""By branch and name, since a name is its branch's own."""
 PAGE: Final = 200
 """How many checkpoints are read at once."""
 
@@ -35,15 +37,20 @@ async def copy(backend: Backend, power: Checkpointing, source: Partition, target
     return len(checkpoints)
 
 
-async def _read_checkpoints(power: Checkpointing, source: Partition) -> tuple[list[Checkpoint], dict[str, Part]]:
+async def _read_checkpoints(power: Checkpointing, source: Partition) -> tuple[list[Checkpoint], Parts]:
     """Return every checkpoint, the latest first, and every part."""
     found: list[Checkpoint] = []
-    parts: dict[str, Part] = {}
+    parts: dict[tuple[str, str], Part] = {}
     after: tuple[str, str] | None = None
     while True:
         page: CheckpointPage = await power.list_checkpoints(source, after=after, limit=PAGE)
         found += page.checkpoints
-        parts.update(page.parts)
+        for checkpoint in page.checkpoints:
+            for name in checkpoint.uses:
+                following: str | None = name
+                while following is not None and (place := (checkpoint.branch, following)) not in parts:
+                    part = parts[place] = page.parts[following]
+                    following = part.after
         if not page.has_more:
             return found, parts
         after = (found[-1].branch, found[-1].id)
@@ -78,7 +85,7 @@ class _Writer:
         appends: Sequence[Append],
         places: Mapping[int, int],
         checkpoints: Sequence[Checkpoint],
-        parts: Mapping[str, Part],
+        parts: Parts,
     ) -> None:
         items = _Batch()
         for append in appends:
@@ -94,11 +101,11 @@ class _Writer:
         await self._stage(appends, places, checkpoints, parts)
 
     def _begin_with(
-        self, items: _Batch, places: Mapping[int, int], checkpoints: Sequence[Checkpoint], parts: Mapping[str, Part]
+        self, items: _Batch, places: Mapping[int, int], checkpoints: Sequence[Checkpoint], parts: Parts
     ) -> list[Change] | None:
         """Return the changes of a copy in one commit; None where it does not fit."""
         moved = {position: -number for position, number in places.items()}
-        sent: set[str] = set()
+        sent: set[tuple[str, str]] = set()
         for checkpoint in checkpoints:
             changes, size = _changes_of(checkpoint, parts, moved, sent)
             if not items.holds(len(changes) + len(self._header) + 1, size):
@@ -111,7 +118,7 @@ class _Writer:
         appends: Sequence[Append],
         places: Mapping[int, int],
         checkpoints: Sequence[Checkpoint],
-        parts: Mapping[str, Part],
+        parts: Parts,
     ) -> None:
         need_expiry(self._backend)
         # Empty at first: what dies here leaves no more than a name.
@@ -125,7 +132,7 @@ class _Writer:
             batch.take([append], len(append.entry.data))
         positions += await self._commit(batch.changes)
         moved = {old: abs(positions[number - 1]) for old, number in places.items()}
-        sent: set[str] = set()
+        sent: set[tuple[str, str]] = set()
         batch = _Batch()
         for checkpoint in checkpoints:
             changes, size = _changes_of(checkpoint, parts, moved, sent)
@@ -160,16 +167,16 @@ class _Batch:
 
 
 def _changes_of(
-    checkpoint: Checkpoint, parts: Mapping[str, Part], moved: Mapping[int, int], sent: set[str]
+    checkpoint: Checkpoint, parts: Parts, moved: Mapping[int, int], sent: set[tuple[str, str]]
 ) -> tuple[list[Change], int]:
     """Return the changes that write a checkpoint again, with the parts that were not sent yet, and how many bytes they are."""
     needed: dict[str, Part] = {}
     for name in checkpoint.uses:
         following: str | None = name
-        while following is not None and following not in sent and following in parts:
-            part = parts[following]
+        while following is not None and (place := (checkpoint.branch, following)) not in sent and place in parts:
+            part = parts[place]
             needed[following] = msgspec.structs.replace(part, spans=_move(part.spans, moved))
-            sent.add(following)
+            sent.add(place)
             following = part.after
     changes: list[Change] = [
         PutCheckpoint(checkpoint.branch, checkpoint.id, checkpoint.parent, checkpoint.head, checkpoint.uses, needed)
