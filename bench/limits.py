@@ -52,6 +52,17 @@ LIMITS: Final = {
     "mcp-tool-call": Limit(1.5),
     "event-store-append": Limit(3, "x throughput", at_least=True),
     "event-store-append/lost": Limit(0, "events"),
+    "conformance": Limit(0, "failed"),
+    "round-trips": Limit(1, "trips"),
+    "bytes-per-put": Limit(2_000, "bytes"),
+    "memory-200-steps": Limit(1.3, "MB"),
+    "put/20": Limit(1.3),
+    "put/200": Limit(1.2),
+    "get/20": Limit(1.3),
+    "get/200": Limit(1.2),
+    "against-peers": Limit(1),
+    "delta-history": Limit(1, "trips"),
+    "throughput-16": Limit(1.5, "x throughput", at_least=True),
 }
 
 

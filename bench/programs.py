@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 ANSWER_S: Final = 300
@@ -28,7 +28,8 @@ class Program:
     async def send(self, *words: object) -> None:
         """Give a line; its answer is to be received."""
         self._input.write((" ".join(str(word) for word in words) + "\n").encode())
-        await self._input.drain()
+        with suppress(ConnectionError):  # that it has ended is what `receive` tells
+            await self._input.drain()
 
     async def receive(self) -> Any:
         """Return the next answer; RuntimeError where the program ended, TimeoutError where none came in five minutes."""

@@ -13,11 +13,12 @@ from typing import Final, cast
 
 from servers import Server, find
 
+from ..environments import NoPeerError
 from ..measure import tell
 from ..programs import Program, start_program
 from ..report import Row, judge, judge_cost, miss
 from ..topics import Plan, Topic
-from .peer import PEER, NoPeerError, find_peer_python
+from .peer import PEER, find_peer_python
 
 TRIPS: Final = "agent-framework-turn/round-trips"
 TIME: Final = "agent-framework-turn/time"
