@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, TypeAlias
 
-from ...checkpoints import DropCheckpoints, Fenced, PutCheckpoint, PutWrites, Revive
+from ...checkpoints import DropCheckpoints, Fenced, PutCheckpoint, PutWrites, Revive, Write
 from ...errors import ConflictError, FencedError
 from .checkpoint_rows import NewPart, encode, find_missing
 from .desk import Desk
@@ -66,13 +66,19 @@ class WritesPut:
 
     def __init__(self, change: PutWrites) -> None:
         self._change = change
+        kept: dict[tuple[str, str, int], Write] = {}
+        for write in change.writes:
+            place = write[:3]
+            if write.index < 0 or place not in kept:
+                kept[place] = write
+        self._writes = tuple(kept.values())
 
     def check(self, desk: Desk) -> None:
         """They need nothing to be there."""
 
     def apply(self, desk: Desk, outcomes: list[int]) -> None:
         place = (desk.number, self._change.branch, self._change.id)
-        outcomes.append(desk.db.executemany(_PUT_WRITE, [(*place, *write) for write in self._change.writes]).rowcount)
+        outcomes.append(desk.db.executemany(_PUT_WRITE, [(*place, *write) for write in self._writes]).rowcount)
 
 
 class CheckpointsDropped:
@@ -88,8 +94,7 @@ class CheckpointsDropped:
         points = [(desk.number, *point) for point in self._change.points]
         count = desk.db.executemany(_DROP, points).rowcount
         desk.db.executemany(_DROP_WRITES, points)
-        if count:
-            desk.pending.loose.update([branch for branch, _ in self._change.points])
+        desk.pending.loose.update([branch for branch, _ in self._change.points])
         outcomes.append(count)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...checkpointing import WINDOW
 from ...checkpoints import CheckpointPage, Trace
 from ...errors import InvalidError
-from ...limits import MAX_PAGE, check_branch, check_channel, check_limit, check_partition, check_point
+from ...limits import check_branch, check_channel, check_limit, check_partition, check_point, check_window
 from ...records import Partition
 from . import checkpoint_reading as reading
 from .engine import Engine
@@ -24,7 +24,7 @@ class CheckpointVerbs:
         """See Checkpointing.get_checkpoint."""
         check_partition(partition)
         check_point(branch, id)
-        _check_window(window)
+        check_window(window)
         return await self._engine.read(lambda unit: reading.get_checkpoint(unit, partition, branch, id))
 
     async def list_checkpoints(
@@ -53,13 +53,8 @@ class CheckpointVerbs:
         """See Checkpointing.trace_checkpoint."""
         check_partition(partition)
         check_point(branch, id)
-        _check_window(window)
+        check_window(window)
         wanted = {check_channel(channel) for channel in channels}
         if not wanted:
             raise InvalidError("there is no channel to trace: name at least one")
         return await self._engine.read(lambda unit: reading.trace_checkpoint(unit, partition, branch, id, wanted))
-
-
-def _check_window(window: int) -> None:
-    if isinstance(window, bool) or not isinstance(window, int) or not 0 <= window <= MAX_PAGE:
-        raise InvalidError(f"window must be a whole number from 0 to {MAX_PAGE}, not {window!r}")
