@@ -25,6 +25,11 @@ class Program:
         self._input = process.stdin
         self._output = process.stdout
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
+        return self._process.returncode is not None
+
     async def send(self, *words: object) -> None:
         """Give a line; its answer is to be received."""
         self._input.write((" ".join(str(word) for word in words) + "\n").encode())

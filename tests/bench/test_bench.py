@@ -83,7 +83,13 @@ async def test_fewer_than_five_rounds_are_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("bench", "row"), [("core", "tail-200"), ("streams", "streams-connections"), ("service", "get-or-create/time/routes")]
+    ("bench", "row"),
+    [
+        ("core", "tail-200"),
+        ("streams", "streams-connections"),
+        ("service", "get-or-create/time/routes"),
+        ("langgraph", "round-trips/get_tuple"),
+    ],
 )
 def test_the_command_writes_its_rows_and_tells_by_its_code_whether_they_hold(bench: str, row: str, tmp_path: Path) -> None:
     file = tmp_path / "rows.json"
