@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import Final, cast
 
 from langgraph.store.base import (
     BaseStore,
@@ -34,8 +34,11 @@ from .namespaces import ITEMS, Namespace, document_key
 from .searching import accepts, check_filter, list_namespaces, order, walk
 from .shelves import Shelves, together
 from .stored import ENDS, META, VALUE, Found, encode_value, find_item, moment_of, ttl_ms_of
+from .sweeping import Sweeper, sweep
 from .vectors import Embedding, pack_vectors
 from .writing import Writing
+
+SWEEP_MINUTES: Final = 60
 
 
 class ClewStore(BaseStore):
@@ -61,6 +64,7 @@ class ClewStore(BaseStore):
         self._writing = Writing(self._shelves)
         self._gathering = Gathering(self._writing.write)
         self._embedding = None if index is None else Embedding(index)
+        self._sweeper = Sweeper(self._shelves)
         self._bridge = Bridge()
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
@@ -104,6 +108,31 @@ class ClewStore(BaseStore):
             reads = []
         await together([*reads, *([self._put(puts, encoded)] if puts else [])])
         return results
+
+    def sweep_ttl(self) -> int:
+        """See `asweep_ttl`."""
+        return self._bridge.run(self.asweep_ttl())
+
+    async def asweep_ttl(self) -> int:
+        """Delete the items whose time is over, and namespaces that hold nothing; return how many items that were.
+
+        It reads everything that the owner has in the store.
+        """
+        return await sweep(self._shelves)
+
+    async def start_ttl_sweeper(self, sweep_interval_minutes: float | None = None) -> asyncio.Task[None]:
+        """Sweep again and again, in a task of this event loop, until `stop_ttl_sweeper`. One process of an application is enough.
+
+        Args:
+            sweep_interval_minutes: None for `ttl["sweep_interval_minutes"]`, and where that is not given for 60 minutes.
+        """
+        configured = (self.ttl_config or {}).get("sweep_interval_minutes")
+        minutes = sweep_interval_minutes or configured or SWEEP_MINUTES
+        return self._sweeper.start(minutes)
+
+    async def stop_ttl_sweeper(self) -> None:
+        """End the task that sweeps, where there is one."""
+        await self._sweeper.stop()
 
     # -- one kind after the other -------------------------------------------------------------------------------------
 

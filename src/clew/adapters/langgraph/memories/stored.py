@@ -77,6 +77,12 @@ def find_items(snapshot: Snapshot, namespace: Namespace) -> list[Found]:
     return found
 
 
+def find_over(snapshot: Snapshot) -> list[tuple[str, bytes]]:
+    """Return the meta documents of a snapshot's items whose time is over."""
+    metas = [(name, stored) for name, stored in snapshot.documents.items() if name.startswith((f"{META}/", f"{META}#"))]
+    return [(name, stored) for name, stored in metas if is_over(decode_meta(stored), snapshot.now_ms)]
+
+
 def decode_meta(stored: bytes) -> Meta:
     """Return what is known of an item; UnreadableError where it is damaged or of a newer format."""
     try:

@@ -22,7 +22,7 @@ from ....limits import check_data
 VECTOR: Final = "v"
 FORMAT: Final = b"\x01"
 _MARK: Final = 8
-_HEAD: Final = 1 + 8 + _MARK
+_HEAD: Final = 1 + _MARK
 
 
 class Embedding:
@@ -73,13 +73,11 @@ class Vectors:
     """The vectors of one item as they are kept.
 
     Attributes:
-        made_ms: when they were written.
         mark: what tells of which value they are.
         dims: how many numbers each has.
         data: the numbers.
     """
 
-    made_ms: int
     mark: bytes
     dims: int
     data: bytes
@@ -95,9 +93,9 @@ def pack_vectors(vectors: Sequence[Sequence[float]]) -> bytes:
     return data
 
 
-def head_of(now_ms: int) -> bytes:
-    """Return what the document of vectors begins with; their mark and their kept form follow."""
-    return FORMAT + now_ms.to_bytes(8)
+def document_of(mark: bytes, packed: bytes) -> bytes:
+    """Return the document of an item's vectors."""
+    return FORMAT + mark + packed
 
 
 def read_vectors(document: bytes) -> Vectors | None:
@@ -106,7 +104,7 @@ def read_vectors(document: bytes) -> Vectors | None:
     data = document[_HEAD + 4 :]
     if document[:1] != FORMAT or not dims or not data or len(data) % (4 * dims):
         return None
-    return Vectors(int.from_bytes(document[1:9]), document[9:_HEAD], dims, data)
+    return Vectors(document[1:_HEAD], dims, data)
 
 
 def score(query: Sequence[float], kept: Sequence[Vectors]) -> list[float]:

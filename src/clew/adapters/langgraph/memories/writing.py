@@ -19,7 +19,7 @@ from .gathering import Put
 from .namespaces import ITEMS, LABELS, VECTORS, Namespace, document_key
 from .shelves import Room, Shelves, together
 from .stored import ENDS, META, VALUE, Found, Meta, decode_meta, encode_meta, is_over
-from .vectors import VECTOR, head_of
+from .vectors import VECTOR, document_of
 
 LABEL: Final = "n"
 KNOWN_S: Final = 600.0
@@ -167,13 +167,12 @@ class Writing:
     async def _write_vectors(
         self, namespace: Namespace, place: _Place | None, puts: Sequence[Put], marks: Mapping[str, bytes]
     ) -> None:
-        head = head_of(self._shelves.clock.now_ms())
         new: list[Change] = []
         old: list[Change] = []
         for put in puts:
             name = document_key(VECTOR, put.key)
             if put.vectors is not None:
-                new.append(PutDocument(name, head + marks[put.key] + put.vectors))
+                new.append(PutDocument(name, document_of(marks[put.key], put.vectors)))
             elif put.data is None or (place is not None and place.vectors.revision):
                 old.append(PutDocument(name, None))
         if not new or place is None:
