@@ -15,6 +15,7 @@ from .changes import AppendRun, Step
 from .checkpoint_changes import Revival
 from .desk import Desk
 from .heads import Head, find_head
+from .leases import sweep_leases_of
 from .memo import OpenLog, Standing
 from .moments import choose_moment
 from .sweeping import ROWS_AT_ONCE, bury, purge_debris
@@ -69,6 +70,7 @@ def commit(
         # In a later millisecond than what it follows, so that the time tells one life of a name from the next.
         now_us = max(now_us, (stale.created_us // 1000 + 1) * 1000)
         _take_away(unit, stale)
+        sweep_leases_of(unit.db, partition, desk.now_ms)
     moment = choose_moment(unit, partition.owner, now_us) if listed else now_us
     standing.revision += 1
     if is_new:
