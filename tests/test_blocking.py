@@ -6,11 +6,12 @@ import asyncio
 import gc
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 import clew
-from clew.blocking import Bridge
+from clew.blocking import Bridge, Connection
 
 from .support import wait_until
 
@@ -76,3 +77,38 @@ def test_its_thread_ends_when_nobody_has_it_any_more() -> None:
     del bridge
     gc.collect()
     assert len(_bridges()) == before
+
+
+async def test_callers_of_one_store_share_its_bridge_which_ends_with_it() -> None:
+    before = len(_bridges())
+    store = await clew.connect("memory://")
+    ref = clew.Ref("ada", "t")
+    first, second = Connection(store), Connection(store)
+    first.run(store.threads.create("ada", id="t"))
+    assert second.run(store.threads.get(ref)).id == "t"
+    assert len(_bridges()) == before + 1
+    first.close()
+    with pytest.raises(clew.ClosedError, match="make another"):
+        await first.get()
+    assert await second.get() is store
+    assert second.run(store.threads.get(ref)).id == "t"
+    await store.aclose()
+    del store, first, second
+    gc.collect()
+    assert len(_bridges()) == before
+
+
+async def test_a_store_that_a_url_names_is_opened_once_by_many_callers_and_closed_with_its_connection(tmp_path: Path) -> None:
+    connection = Connection(f"sqlite:///{tmp_path}/clew.db")
+    here = await asyncio.gather(*(connection.get() for _ in range(5)), *(asyncio.to_thread(_get, connection) for _ in range(5)))
+    assert len(set(here)) == 1
+    await connection.aclose()
+    await connection.aclose()
+    with pytest.raises(clew.ClosedError):
+        await here[0].threads.list("ada")
+    with pytest.raises(clew.ClosedError):
+        _get(connection)
+
+
+def _get(connection: Connection) -> clew.Store:
+    return connection.run(connection.get())

@@ -10,8 +10,8 @@ import asyncio
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError
-from typing import Any, TypeVar
-from weakref import finalize
+from typing import Any, Final, TypeVar
+from weakref import WeakKeyDictionary, finalize
 
 from .errors import ClosedError, InvalidError
 from .store import Store, connect
@@ -19,6 +19,9 @@ from .store import Store, connect
 T = TypeVar("T")
 
 __all__ = ["Bridge", "Connection"]
+
+ENDING_S: Final = 5.0
+"""How long the end of a bridge is waited for."""
 
 
 class Bridge:
@@ -30,6 +33,12 @@ class Bridge:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._end: finalize[..., Any] | None = None
         self._closed = False
+
+    @staticmethod
+    def of(store: Store) -> Bridge:
+        """Return the bridge that all synchronous callers of an open store share. It ends with the store; nobody closes it."""
+        with _sharing:
+            return _shared.setdefault(store, Bridge())
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
         """Return what a coroutine returns, or raise what it raises. A caller that is interrupted cancels it.
@@ -75,6 +84,10 @@ class Bridge:
         return self._loop
 
 
+_shared: WeakKeyDictionary[Store, Bridge] = WeakKeyDictionary()
+_sharing = threading.Lock()
+
+
 class Connection:
     """A store for asynchronous and synchronous callers, from any thread: one that is given, or one opened at the first call.
 
@@ -91,7 +104,7 @@ class Connection:
             raise InvalidError("give an open store, as clew.connect(url) gives it, or a URL, as redis://host or sqlite:///path")
         self._url = store if isinstance(store, str) else None
         self._store = store if isinstance(store, Store) else None
-        self._bridge = Bridge()
+        self._bridge = Bridge() if isinstance(store, str) else Bridge.of(store)
         self._lock = threading.Lock()
         self._closed = False
 
@@ -126,14 +139,16 @@ class Connection:
         store = self._end()
         if store is not None:
             await store.aclose()
-        await asyncio.to_thread(self._bridge.close)
+        if self._url is not None:
+            await asyncio.to_thread(self._bridge.close)
 
     def close(self) -> None:
         """Close what was opened here, for callers that cannot await."""
         store = self._end()
         if store is not None:
             self._bridge.run(store.aclose())
-        self._bridge.close()
+        if self._url is not None:
+            self._bridge.close()
 
     def _end(self) -> Store | None:
         """Take no more calls, and return the store to close, if it was opened here."""
@@ -154,7 +169,8 @@ def _stop(loop: asyncio.AbstractEventLoop, ending: asyncio.Event, thread: thread
     if not loop.is_closed():
         loop.call_soon_threadsafe(ending.set)
     if thread is not threading.current_thread():
-        thread.join()
+        # Bounded, since it may be the garbage collector that calls, amid whatever.
+        thread.join(ENDING_S)
 
 
 def _loop_of_here() -> asyncio.AbstractEventLoop | None:

@@ -194,7 +194,7 @@ async def test_a_node_with_a_policy_is_run_once_in_every_process(store: Store, c
         elsewhere = builder.compile(cache=other)
         first = await graph.ainvoke({"base": 2, "found": []})
         assert first == await elsewhere.ainvoke({"base": 2, "found": []}) == {"base": 2, "found": [4]}
-        assert await asyncio.to_thread(graph.invoke, {"base": 2, "found": []}) == first
+        assert await asyncio.to_thread(lambda: graph.invoke({"base": 2, "found": []})) == first
         assert runs == [2]
         await graph.ainvoke({"base": 3, "found": []})
         await graph.aclear_cache()
