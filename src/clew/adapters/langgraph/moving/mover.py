@@ -8,7 +8,7 @@ deleted.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence, Set
 from typing import Any, Final, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -22,6 +22,7 @@ from ....model import Ref
 from ....store import Store
 from ..coding import pack
 from .records import Broken, Found, FoundWrite, Report, Source, reason_of
+from .versions import renumber
 
 BATCH: Final = 8
 """Checkpoints of one branch that are looked for in one trip."""
@@ -29,6 +30,9 @@ DETAILS: Final = 100
 """The first things left behind are told one by one; all are counted."""
 _REMEMBERED: Final = 64
 """Checkpoints of a branch whose channel versions are known, so that a child is put without what it shares with them."""
+
+_Name = tuple[str, str, int]
+"""What is one write of a checkpoint: path, task and index."""
 
 Step = Callable[[str], None]
 """Called with "thread", "checkpoint" or "write" for each one that was put or looked at."""
@@ -91,31 +95,39 @@ class Mover:
                 # Too large or badly named for clew, or a value that no serializer writes.
                 self._leave(_broken(found, error))
 
-    async def _look(self, batch: Sequence[Found]) -> dict[str, set[tuple[str, str, int]]]:
-        """Return which of the checkpoints are there, and the writes that each has."""
-        ref, branch = Ref(self._owner, batch[0].thread), batch[0].branch
-        ids = {found.id for found in batch}
+    async def _look(self, batch: Sequence[Found]) -> dict[str, set[_Name]]:
+        """Return which of the checkpoints are there, and the names of the writes that each has."""
+        there: dict[str, set[_Name]] = {id: set() for id in await self._there(batch[0], {found.id for found in batch}, bare=True)}
+        written = {found.id for found in batch if found.id in there and found.writes}
+        if written:
+            # Only now: whatever comes with writes is the whole state too.
+            for id, writes in (await self._there(batch[0], written, bare=False)).items():
+                there[id] = {(write.path, write.task, write.index) for write in writes}
+        return there
+
+    async def _there(self, first: Found, ids: Set[str], *, bare: bool) -> dict[str, tuple[Write, ...]]:
+        """Return those of the checkpoints that are there, with their writes unless `bare`."""
+        ref, branch = Ref(self._owner, first.thread), first.branch
         lowest, before = min(ids), max(ids) + "!"
         there = {}
         while True:
-            page = await self._store.checkpoints.list(ref, branch=branch, before=before, limit=BATCH)
-            for checkpoint in page.checkpoints:
-                if checkpoint.id in ids:
-                    there[checkpoint.id] = {(write.path, write.task, write.index) for write in checkpoint.writes}
+            page = await self._store.checkpoints.list(ref, branch=branch, before=before, limit=len(ids), bare=bare)
+            there |= {checkpoint.id: checkpoint.writes for checkpoint in page.checkpoints if checkpoint.id in ids}
             if not page.has_more or page.checkpoints[-1].id <= lowest:
                 return there
             before = page.checkpoints[-1].id
 
-    async def _put(self, found: Found, writes_there: set[tuple[str, str, int]] | None) -> None:
+    async def _put(self, found: Found, writes_there: set[_Name] | None) -> None:
         configurable = {"thread_id": found.thread, "checkpoint_ns": found.branch}
         config: RunnableConfig = {"configurable": configurable}
-        versions = dict(found.checkpoint.get("channel_versions") or {})
+        checkpoint = renumber(found.checkpoint)
+        versions = dict(checkpoint.get("channel_versions") or {})
         if writes_there is None:
             known = self._versions.get((found.branch, found.parent or ""), {})
             new = {channel: version for channel, version in versions.items() if known.get(channel) != version}
             if found.parent:
                 configurable["checkpoint_id"] = found.parent
-            await self._saver.aput(config, cast(Checkpoint, found.checkpoint), cast(CheckpointMetadata, found.metadata), new)
+            await self._saver.aput(config, cast(Checkpoint, checkpoint), cast(CheckpointMetadata, found.metadata), new)
             self.report.checkpoints += 1
         else:
             self.report.there += 1
