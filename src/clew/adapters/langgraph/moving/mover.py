@@ -109,7 +109,7 @@ class Mover:
         """Return those of the checkpoints that are there, with their writes unless `bare`."""
         ref, branch = Ref(self._owner, first.thread), first.branch
         lowest, before = min(ids), max(ids) + "!"
-        there = {}
+        there: dict[str, tuple[Write, ...]] = {}
         while True:
             page = await self._store.checkpoints.list(ref, branch=branch, before=before, limit=len(ids), bare=bare)
             there |= {checkpoint.id: checkpoint.writes for checkpoint in page.checkpoints if checkpoint.id in ids}
