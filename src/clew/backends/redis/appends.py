@@ -1,7 +1,7 @@
 """Plain appends of many callers, gathered: those to one log that wait for the same trip become one script call.
 
 Each caller gets the revision and the positions it would have got alone. One that fails fails all that went with it, since
-nothing in a plain append can be refused for one entry only.
+nothing in a plain append can be refused for one entry only. `together.py` makes one call of several of these.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from ...codec import encode_entry
 from ...records import Append, Commit
 from .client import Client
-from .keys import PartitionKeys, id_digest
+from .keys import Head, PartitionKeys, id_digest
 from .scripts import Script
 from .trips import Reply, Request, pack
 
@@ -34,7 +34,7 @@ class AppendRequest(Request):
         future: asyncio.Future[Reply],
         deadline: float,
         script: Script,
-        head: bytes,
+        head: Head,
         shelf: Shelf,
     ) -> None:
         # Not by the base class, which sets what is the same for all of these.
@@ -42,7 +42,7 @@ class AppendRequest(Request):
         self.future = future
         self.deadline = deadline
         self.script = script
-        self._head = head
+        self.head = head
         self._shelf = shelf
         self._digests: list[bytes] = []
         self._envelopes: list[bytes] = []
@@ -63,14 +63,28 @@ class AppendRequest(Request):
 
     def seal(self) -> bytes:
         """See Request.seal."""
-        if self._shelf.get(self._head) is self:
-            del self._shelf[self._head]
-        count, commits = self.entries, len(self._callers)
-        # What goes a second time may have arrived the first time, so even a fresh id may be there.
-        look = self._given or self.attempts
-        how = b"%d?" % commits if look else b"%d" % commits if commits > 1 else b""
-        words = (17 + count, self._head, len(how), how, 6 * count, b"".join(self._digests))
+        self._leave()
+        count, how = self.entries, self._how(self.attempts)
+        words = (17 + count, self.head.call, len(how), how, 6 * count, b"".join(self._digests))
         return self.lead + b"*%d\r\n%b$%d\r\n%b\r\n$%d\r\n%b\r\n" % words + b"".join(self._envelopes)
+
+    def seal_among(self, attempts: int) -> bytes:
+        """Return the words of appends.lua for this one, and let nobody join any more."""
+        self._leave()
+        count, how = b"%d" % self.entries, self._how(attempts)
+        words = (self.head.words, len(how), how, len(count), count, 6 * self.entries, b"".join(self._digests))
+        return b"%b$%d\r\n%b\r\n$%d\r\n%b\r\n$%d\r\n%b\r\n" % words + b"".join(self._envelopes)
+
+    def _how(self, attempts: int) -> bytes:
+        commits = len(self._callers)
+        # What goes a second time may have arrived the first time, so even a fresh id may be there.
+        if self._given or attempts:
+            return b"%d?" % commits
+        return b"%d" % commits if commits > 1 else b""
+
+    def _leave(self) -> None:
+        if self._shelf.get(self.head.call) is self:
+            del self._shelf[self.head.call]
 
     def settle(self, replies: list[Reply]) -> None:
         """See Request.settle: each caller gets its own revision and outcomes."""
@@ -92,8 +106,7 @@ class AppendRequest(Request):
 
     def fail(self, error: BaseException) -> None:
         """See Request.fail."""
-        if self._shelf.get(self._head) is self:
-            del self._shelf[self._head]
+        self._leave()
         for future, _ in self._callers:
             if not future.done():
                 future.set_exception(error)
@@ -116,35 +129,32 @@ def gather(
     script, shelf, loop = client.scripts["append"], client.shelf, client.loop
     head = _head(keys, script, log, present, listed)
     future: asyncio.Future[Reply] = loop.create_future()
-    request = shelf.get(head)
+    request = shelf.get(head.call)
     if request is None or request.entries + len(changes) > MAX_ENTRIES:
         request = AppendRequest(keys.meta, future, loop.time() + client.options.timeout, script, head, shelf)
         request.join(future, changes)
-        shelf[head] = request
+        shelf[head.call] = request
         client.send(request)
     else:
         request.join(future, changes)
     return future
 
 
-def _head(keys: PartitionKeys, script: Script, log: str, present: bool, listed: bool) -> bytes:
-    """Return the packed call up to where the entries begin, but for the count of its words; remembered with the keys."""
+def _head(keys: PartitionKeys, script: Script, log: str, present: bool, listed: bool) -> Head:
+    """Return what is the same for all such appends; remembered with the keys."""
     slot = (script.sha, log, present, listed)
-    head = keys.heads.get(slot)
+    head = keys.calls.get(slot)
     if head is None:
         name, *log_keys = keys.log(log)
-        listing = keys.listing if listed else keys.meta
-        words: tuple[bytes | str | int, ...] = (
-            "EVALSHA",
-            script.sha,
-            8,
-            keys.meta,
-            keys.docs,
-            keys.once,
-            keys.leases,
-            listing,
-            *log_keys,
-        )
-        packed = pack(*words, b"-1" if present else b"", keys.member if listed else b"", keys.bell, name)
-        head = keys.heads[slot] = packed[packed.index(b"\r\n") + 2 :]
+        mine = _words(keys.meta, keys.docs, keys.once, keys.leases, *log_keys)
+        listing = _words(keys.listing if listed else keys.meta)
+        words = _words(b"-1" if present else b"", keys.member if listed else b"", keys.bell, name)
+        call = _words("EVALSHA", script.sha, 8) + mine + listing + words
+        head = keys.calls[slot] = Head(call, mine, listing, words, listing if listed else b"")
     return head
+
+
+def _words(*words: bytes | str | int) -> bytes:
+    """Return words as they stand in a command, without the count before them."""
+    packed = pack(*words)
+    return packed[packed.index(b"\r\n") + 2 :]

@@ -240,9 +240,19 @@ class Client:
         lane = self._lanes.get(name)
         if lane is None:
             lane = self._lanes[name] = Lane(
-                self._connector(name), self._failed, self._confirmation(), connect_timeout=self.options.connect_timeout
+                self._connector(name),
+                self._failed,
+                self._confirmation(),
+                connect_timeout=self.options.connect_timeout,
+                # On a cluster a script has one slot.
+                together=self._put_together if self._cluster is None else None,
             )
         return lane
+
+    def _put_together(self, batch: list[Request]) -> list[Request]:
+        from .together import put_together
+
+        return put_together(batch, self.scripts["appends"], self.send) if self.scripts else batch
 
     async def _lane_call(self, name: str, payload: bytes) -> Reply:
         future: asyncio.Future[list[Reply]] = self.loop.create_future()

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 from hashlib import sha1
-from typing import cast
+from typing import NamedTuple, cast
 from urllib.parse import quote, unquote
 
 from ...limits import CHECKPOINTS, check_log, check_partition
@@ -44,10 +44,25 @@ def decode_part(text: str) -> str:
     return unquote(text)
 
 
+class Head(NamedTuple):
+    """What is the same for all appends to one log, packed."""
+
+    call: bytes
+    """A call of append.lua up to where the entries begin, but for the count of its words."""
+    keys: bytes
+    """The seven keys of the partition and the log."""
+    listing: bytes
+    """The key of the listing, of the partition itself where it is not to be listed."""
+    words: bytes
+    """The words that lead the entries."""
+    listed: bytes
+    """The key of the listing, or nothing."""
+
+
 class PartitionKeys:
     """The keys of one partition; they share a hash tag, so one Cluster slot holds them."""
 
-    __slots__ = ("bell", "docs", "heads", "leases", "listing", "logs", "made", "member", "meta", "once", "prefix")
+    __slots__ = ("bell", "calls", "docs", "heads", "leases", "listing", "logs", "made", "member", "meta", "once", "prefix")
 
     def __init__(self, namespace: str, partition: Partition) -> None:
         check_partition(partition)
@@ -63,7 +78,8 @@ class PartitionKeys:
         self.member = name.encode()
         self.logs: dict[str, LogKeys] = {}
         self.heads: dict[tuple[bytes, str, bool, bool], bytes] = {}
-        """Packed beginnings of calls, kept by `appends.py`."""
+        self.calls: dict[tuple[bytes, str, bool, bool], Head] = {}
+        """Packed beginnings of calls, kept by those who make them."""
 
     def log(self, name: str) -> LogKeys:
         """Return a log's encoded name, its list, its ids hash and its new ids; for CHECKPOINTS points, parts and writes.

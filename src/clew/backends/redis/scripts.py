@@ -14,7 +14,21 @@ from typing import Final
 
 NAMES: Final = (
     *("checkpoint", "checkpoint_trace", "checkpoints"),
-    *("append", "catalogue", "commit", "drop", "expire", "lease", "locate", "page", "splice", "swap", "touch", "unlist"),
+    *(
+        "append",
+        "appends",
+        "catalogue",
+        "commit",
+        "drop",
+        "expire",
+        "lease",
+        "locate",
+        "page",
+        "splice",
+        "swap",
+        "touch",
+        "unlist",
+    ),
     *("run_append", "run_cancel", "run_claim", "run_end", "run_interrupt", "run_renew", "run_start"),
 )
 """Every script; the other files in `lua/` are taken in by a line `--include NAME`."""

@@ -102,6 +102,7 @@ class Lane:
         confirm: a command to end every trip with that carries writes (`WAIT`), and the check of its reply, which
             returns an error for those writes or None.
         connect_timeout: seconds that an attempt to connect may take at least, also where who asked for it gives up before.
+        together: makes fewer requests of those of a trip, or returns them as they are.
     """
 
     def __init__(
@@ -111,7 +112,9 @@ class Lane:
         confirm: Confirmation | None = None,
         *,
         connect_timeout: float = 2.0,
+        together: Callable[[list[Request]], list[Request]] | None = None,
     ) -> None:
+        self._together = together
         self.failed = failed
         self.confirm = confirm
         self.loop = asyncio.get_running_loop()
@@ -180,6 +183,8 @@ class Lane:
         queue = self._queue
         while queue and self._under_way < MAX_LINKS:
             batch = [queue.popleft() for _ in range(min(len(queue), MAX_TRIP))]
+            if self._together is not None and len(batch) > 1:
+                batch = self._together(batch)
             self._under_way += 1
             if self._free:
                 self._depart(self._free.pop(), batch)
