@@ -10,15 +10,19 @@ from typing import Any, Final
 from langchain_core.runnables import RunnableConfig
 
 from ...blocking import Connection
-from ...errors import ClewError, ConflictError
+from ...errors import ClewError, ConflictError, NotFoundError
 from ...ids import new_id
 from ...model import Ref
 from ...records import Lease
+from ...store import Store
 
 LEASE: Final = "__clew_lease"
 """Where a configuration carries it. LangGraph keeps nothing in metadata whose name begins so."""
 NAME: Final = "langgraph"
 """The name of the lease in its thread."""
+
+HOLDER: Final = "langgraph/holder"
+"""The note of a thread that says who claimed it last."""
 
 
 def lease_of(configurable: dict[str, Any]) -> Lease | None:
@@ -43,21 +47,26 @@ class Claim:
         self.lease: Lease | None = None
 
     async def __aenter__(self) -> RunnableConfig:
-        lease = await (await self._connection.get()).checkpoints.claim(self._thread, NAME, self._holder, ttl=self._ttl)
+        store = await self._connection.get()
+        lease = await store.checkpoints.claim(self._thread, NAME, self._holder, ttl=self._ttl)
         if lease is None:
+            other = await _holder_of(store, self._thread)
             raise ConflictError(
-                f"the thread {self._thread.id!r} is claimed by another worker: try again when it is done",
+                f"the thread {self._thread.id!r} is claimed by {other or 'another worker'}: try again when it is done",
                 expected=self._holder,
+                actual=other,
             )
         self.lease = lease
+        with suppress(NotFoundError):
+            # Only for whoever comes second: a thread that is not there yet tells nobody.
+            await store.threads.put(self._thread, notes={HOLDER: self._holder})
         self._renewing = asyncio.create_task(self._renew(), name="clew-langgraph-claim")
         return {"configurable": {"thread_id": self._thread.id, LEASE: lease}}
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         if self._renewing is not None:
             self._renewing.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._renewing
+            await asyncio.wait([self._renewing])
         if self.lease is not None:
             # It runs out by itself where the store is away.
             with suppress(ClewError):
@@ -79,3 +88,12 @@ class Claim:
                 continue
             if renewed is None:
                 return
+
+
+async def _holder_of(store: Store, thread: Ref) -> str | None:
+    """Return who claimed a thread last, as far as it is known."""
+    try:
+        holder = (await store.threads.get(thread)).notes.get(HOLDER)
+    except ClewError:
+        return None
+    return holder if isinstance(holder, str) else None
