@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from .checkpoints import DropCheckpoints, Fenced, Part, PutCheckpoint, PutWrites, Revive
@@ -234,8 +235,7 @@ def check_changes(changes: Iterable[Change]) -> None:
         if isinstance(change, PutCheckpoint | PutWrites | DropCheckpoints | Fenced | Revive):
             total += _check_checkpoint_change(change)
             if isinstance(change, PutCheckpoint):
-                spans = (span for part in change.parts.values() for span in part.spans)
-                reach = max(reach, *(size - first - 1 for first, size in spans if first < 0), 0)
+                reach = max(reach, _reach(change))
             continue
         check_log(change.log)
         if isinstance(change, Append | Replace):
@@ -253,8 +253,7 @@ def check_changes(changes: Iterable[Change]) -> None:
         if (change.log, name) in written:
             raise InvalidError(f"one commit writes the item {name!r} twice: split it in two commits")
         written.add((change.log, name))
-    if reach > appended:
-        raise InvalidError(f"a span refers to append {reach:,} of a commit that has {appended:,}: append it in the same commit")
+    _check_reach(reach, appended)
     if count > MAX_CHANGES:
         raise InvalidError(f"a commit holds {count:,} changes: at most {MAX_CHANGES:,} are allowed, so split it")
     if total > MAX_COMMIT_BYTES:
@@ -289,11 +288,22 @@ def _check_word(text: str, what: str, *, most: int = MAX_ID_BYTES) -> str:
 
 def check_channel(channel: str) -> str:
     """Return the channel of a part or of a write, or raise InvalidError where it cannot be one."""
-    return _check_word(channel, "a channel")
+    return _check_channel(channel) if isinstance(channel, str) else _check_word(channel, "a channel")
 
 
 def check_part_name(name: str) -> str:
     """Return the name of a part, or raise InvalidError unless it is a channel, NUL, and a version, neither of them empty."""
+    return _check_part_name(name) if isinstance(name, str) else check_id(name, "a part's name")
+
+
+# A program has the same few channels at every step, and most of its parts stay as they are.
+@lru_cache(maxsize=1024)
+def _check_channel(channel: str) -> str:
+    return _check_word(channel, "a channel")
+
+
+@lru_cache(maxsize=1024)
+def _check_part_name(name: str) -> str:
     channel, nul, version = check_id(name, "a part's name").partition("\0")
     if not (channel and nul and version) or "\0" in version:
         raise InvalidError(f"a part's name is its channel, NUL, and its version, not {name!r}")
@@ -307,6 +317,31 @@ def _check_part(part: Part) -> int:
         if not (isinstance(first, int) and isinstance(count, int) and first != 0 and count > 0 and abs(first) + count < 2**53):
             raise InvalidError(f"a span is a position and a count of at least 1, not {(first, count)!r}")
     return check_data(part.data, "a part")
+
+
+def _reach(change: PutCheckpoint) -> int:
+    """Return which append its spans refer to at most, the first being 1."""
+    ends = [count - first - 1 for part in change.parts.values() if part.spans for first, count in part.spans if first < 0]
+    return max(ends) if ends else 0
+
+
+def _check_reach(reach: int, appended: int) -> None:
+    if reach > appended:
+        raise InvalidError(f"a span refers to append {reach:,} of a commit that has {appended:,}: append it in the same commit")
+
+
+def check_step(change: PutCheckpoint | PutWrites, appends: Sequence[Append], fenced: Fenced | None) -> None:
+    """Raise InvalidError as `check_changes` would, for one checkpoint or writes, some appends to ITEMS, and a condition."""
+    total = _check_checkpoint_change(change)
+    if appends:
+        check_appends(appends)
+        total += sum([len(each.entry.data) for each in appends])
+    if isinstance(change, PutCheckpoint):
+        _check_reach(_reach(change), len(appends))
+    if fenced is not None:
+        _check_checkpoint_change(fenced)
+    if total > MAX_COMMIT_BYTES:
+        check_changes([*appends, change])
 
 
 def _check_checkpoint_change(change: PutCheckpoint | PutWrites | DropCheckpoints | Fenced | Revive) -> int:

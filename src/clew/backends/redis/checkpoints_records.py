@@ -42,28 +42,25 @@ def encode_checkpoint(change: PutCheckpoint, promised: Collection[tuple[str, str
     fields = _encode((change.parent or "", *change.uses))
     member = b"%b%b%b%b" % (start, len(fields).to_bytes(4, "big"), fields, change.head)
     needed = [name for name in change.uses if name not in parts]
-    for part in parts.values():
-        if part.after is not None and part.after not in parts:
-            needed.append(part.after)
+    needed += [part.after for part in parts.values() if part.after is not None and part.after not in parts]
     if promised:
         needed = [name for name in needed if (branch, name) not in promised]
+    prefix = branch + "\0"
     found: list[Arg] = ["" if change.made_ms is None else change.made_ms, start, member, len(needed)]
-    found += [f"{branch}\0{name}" for name in needed]
+    found += [prefix + name for name in needed]
     found.append(len(parts))
     for name, part in parts.items():
-        found += (f"{branch}\0{name}", *_encode_part(part))
+        if part.after is None and not part.spans:
+            found += (prefix + name, b"", b"\0" + part.data)
+            continue
+        numbers = [number for span in part.spans for number in span]
+        fields = _encode((part.after or "", *numbers))
+        if numbers and min(numbers) < 0:
+            # The script puts positions in, and this together.
+            found += (prefix + name, fields, part.data)
+        else:
+            found += (prefix + name, b"", b"\1%b%b%b" % (len(fields).to_bytes(4, "big"), fields, part.data))
     return found
-
-
-def _encode_part(part: Part) -> tuple[bytes, bytes]:
-    """Return the fields that the script has to place, if so, and the value or the data that is to follow them."""
-    if part.after is None and not part.spans:
-        return b"", b"\0" + part.data
-    numbers = [number for span in part.spans for number in span]
-    fields = _encode((part.after or "", *numbers))
-    if any([first < 0 for first, _ in part.spans]):
-        return fields, part.data
-    return b"", b"\1%b%b%b" % (len(fields).to_bytes(4, "big"), fields, part.data)
 
 
 def encode_writes(branch: str, id: str, writes: Iterable[Write]) -> list[Arg]:

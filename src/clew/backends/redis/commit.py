@@ -20,6 +20,7 @@ from ...limits import (
     check_once,
     check_revision,
     check_same_use,
+    check_step,
     check_ttl,
 )
 from ...records import PRESENT, Any_, Append, Change, Commit, Expire, Once, Partition, PutDocument, Remove, Replace, Truncate
@@ -64,10 +65,10 @@ class CommitVerbs(RedisBase):
                 # Where a truncation left a gap, or other logs have to be renewed with this one, the general script does it.
                 if done[0] not in (b"gap", b"logs"):
                     _refuse(partition, done, changes, expect)
-        check_changes(changes)
         if once is None and (expect is None or expect == PRESENT):
             step = find_step(changes)
             if step is not None:
+                check_step(*step)
                 client = await self._client()
                 together = listed and self._listed_on_one_server()
                 if listed and not together:
@@ -77,6 +78,7 @@ class CommitVerbs(RedisBase):
                     return taken
                 if taken[0] != b"general":
                     _refuse(partition, taken, changes, expect)
+        check_changes(changes)
         given, digest = check_once(once)
         if given is not None:
             token = "u" + given
