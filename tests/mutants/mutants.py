@@ -10,6 +10,7 @@ from clew.backends.sqlite import reading
 from clew.errors import UnknownCursorError
 from clew.records import Entry, Listed, Page, Partition
 
+from .checkpoint_mutants import make_mutants
 from .planting import Fault, Mutant
 from .run_mutants import RUN_MUTANTS
 
@@ -118,12 +119,12 @@ def _mixed_answers() -> None:
 
 
 def _unreadable_dropped() -> None:
-    decode = reading._decode_rows
+    decode = reading.decode_rows
 
     def decode_changed(rows: Sequence[tuple[int, bytes]]) -> list[Entry]:
         return [entry for entry in decode(rows) if entry.unreadable is None]
 
-    _plant(reading, "_decode_rows", decode_changed)
+    _plant(reading, "decode_rows", decode_changed)
 
 
 def _command(old: str, new: str) -> Fault:
@@ -212,6 +213,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "a deleted key stays": Mutant(_command("UNLINK", "EXISTS"), "TestCollecting"),
     "the end of a value is not compared": Mutant(lua("string.sub(tail, 1, #ARGV[2]) ~= ARGV[2]", "false"), "TestSplicing"),
     "a splice leaves the old tail": Mutant(lua("- size\n    local data", "\n    local data"), "TestSplicing"),
+    **make_mutants(lua),
     **RUN_MUTANTS,
 }
 """Every mutant by what is wrong with it."""

@@ -149,8 +149,10 @@ class LifeOfCheckpoints(Suite):
             await backend.commit(given, FULL)
             await backend.expire(given, SHORT, kind=kind)
             await backend.commit(later, [*add("i1"), Expire(SHORT, kind)])
-            await backend.commit(later, FULL)
-            await backend.commit(later, [write("2", one()), put("2", A)])
+            # One by one, since such commits may go another way than those of many changes.
+            await backend.commit(later, [*add("i2"), put("1", parts={A: spanning((-1, 1)), named("b"): Part(b"b")})])
+            await backend.commit(later, [write("1", one())])
+            await backend.commit(later, [put("2", A)])
 
         async def is_over() -> bool:
             return not any([await backend.revision(each) for each in partitions])
