@@ -93,8 +93,8 @@ def check_ttl(ttl_ms: int) -> int:
 def check_log(name: str) -> str:
     """Return `name`, or raise InvalidError where no log can have it."""
     check_id(name, "a log's name")
-    if name.startswith("*"):
-        raise InvalidError(f"a log's name does not begin with '*', as {name[:40]!r} does")
+    if name.startswith(CHECKPOINTS):
+        raise InvalidError(f"a log's name does not begin with {CHECKPOINTS!r}, as {name[:40]!r} does: choose another")
     return name
 
 

@@ -20,6 +20,7 @@ from ...limits import (
     check_expiry,
     check_id,
     check_limit,
+    check_log,
     check_once,
     check_partition,
     check_revision,
@@ -120,7 +121,7 @@ class SqliteBackend(CheckpointVerbs, CollectVerbs, SpliceVerbs, RunVerbs):
     ) -> Page:
         """See Backend.read."""
         check_partition(partition)
-        check_id(log, "a log's name")
+        check_log(log)
         check_cursor(after)
         check_cursor(before)
         check_limit(limit)
@@ -131,7 +132,7 @@ class SqliteBackend(CheckpointVerbs, CollectVerbs, SpliceVerbs, RunVerbs):
     def follow(self, partition: Partition, log: str, *, after: int | str | None = None) -> AsyncIterator[Entry]:
         """See Backend.follow."""
         check_partition(partition)
-        check_id(log, "a log's name")
+        check_log(log)
         check_cursor(after)
         return follow(self._engine.watch, self._read_pages, partition, log, after)
 
