@@ -6,13 +6,13 @@ Lua.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
 from redis.exceptions import NoScriptError, ResponseError
 
 from ...checkpointing import WINDOW
-from ...checkpoints import Checkpoint, CheckpointPage, Part, Trace
+from ...checkpoints import Checkpoint, CheckpointPage, Part, Trace, Write
 from ...codec import decode_entries
 from ...errors import GoneError, InvalidError, UnavailableError
 from ...limits import CHECKPOINTS, ITEMS, check_branch, check_channel, check_limit, check_point, check_window
@@ -28,8 +28,6 @@ _MULTI: Final = pack("MULTI")
 _EXEC: Final = pack("EXEC")
 _NEAR: Final = 32
 """Entries between two that are wanted, for which no range of its own is asked."""
-
-Data = Mapping[int, tuple[str, bytes]]
 
 
 class CheckpointVerbs(CommitVerbs):
@@ -76,19 +74,31 @@ class CheckpointVerbs(CommitVerbs):
             raise InvalidError("there is no channel to trace: name at least one")
         keys = self._keys(partition)
         client = await self._client()
-        arguments: tuple[Arg, ...] = (*_one(branch, id), *wanted)
+        ancestors: dict[str, tuple[Write, ...]] = {}
+        seeds: dict[str, str] = {}
+        parts: dict[str, Part] = {}
+        data: dict[int, tuple[str, bytes]] = {}
+        start = id
         while True:
-            found = await _ask(client, partition, keys, "checkpoint_trace", arguments, window)
-            ids, written, names, values = found.rest
-            parts = _decode_parts(values, len(branch.encode()) + 1)
-            data = await _read_data(client, partition, keys, found, parts.values())
-            if data is None:
+            left = [channel for channel in wanted if channel not in seeds]
+            found = await _ask(client, partition, keys, "checkpoint_trace", (*_one(branch, start), *left), window)
+            ids, written, names, values, has_more = found.rest
+            more = _decode_parts(values, len(branch.encode()) + 1)
+            entries = await _read_data(client, partition, keys, found, more.values())
+            if entries is None:
                 continue
-            ancestors = []
-            for id_, members in zip(ids, written, strict=True):
-                ancestors.append((id_.decode(), decode_writes(members, len(start_of(branch, id_.decode())))))
-            seeds = {name.partition("\0")[0]: name for name in [name.decode() for name in names]}
-            return Trace(tuple(ancestors), seeds, parts, data)
+            for name, members in zip([name.decode() for name in ids], written, strict=True):
+                if name in ancestors:
+                    # A ring so long that no single call of the script saw it close.
+                    has_more = False
+                    break
+                ancestors[name] = decode_writes(members, len(start_of(branch, name)))
+            seeds |= {name.partition("\0")[0]: name for name in [name.decode() for name in names]}
+            parts |= more
+            data |= entries
+            if not has_more:
+                return Trace(tuple(ancestors.items()), seeds, parts, data)
+            start = ids[-1].decode()
 
     async def _page(self, partition: Partition, arguments: Sequence[Arg], limit: int, window: int) -> CheckpointPage:
         """Return a page of at most `limit`."""
@@ -207,7 +217,7 @@ def _cut(checkpoints: Sequence[Checkpoint], values: Sequence[bytes]) -> tuple[in
 
 async def _read_data(
     client: Client, partition: Partition, keys: PartitionKeys, found: _Found, parts: Iterable[Part]
-) -> Data | None:
+) -> dict[int, tuple[str, bytes]] | None:
     """Return codec and data of the entries in the spans of some parts; None where the log began anew meanwhile."""
     # Most often one span, or none: nothing to join then.
     spans = sorted([(max(first, found.base), first + count) for part in parts for first, count in part.spans])

@@ -4,7 +4,9 @@
 -- KEYS  1 meta hash, 2 the list of the log `items`, 3 points, 4 parts, 5 writes
 -- ARGV  1-2 bounds of ZREVRANGEBYLEX in points, of which the first is where to start, then the channels
 -- Returns {'gone'}, or {'ok', when the partition was made, position of the list's first element, its length, id of each ancestor,
---       the writes of each whose channel was asked for and not found yet, the names of the seeds, parts and their values in turn}
+--       the writes of each whose channel was asked for and not found yet, the names of the seeds, parts and their values in turn, 1
+--       where the walk has to go on from the last ancestor, for a server does nothing else meanwhile, or 0}
+local MOST = 1000
 --include chains
 --include gather
 local meta, list, points, parts, writes = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
@@ -22,7 +24,7 @@ if member then
     branch, id, point = read_point(member)
     seen[id] = true
 end
-while point and left > 0 do
+while point and left > 0 and #ids < MOST do
     id = point[1]
     -- Whoever names a parent may name any: a ring ends where it closes.
     if id == '' or seen[id] then break end
@@ -48,4 +50,4 @@ while point and left > 0 do
         end
     end
 end
-return {'ok', head[2] or 0, head[3] or 1, redis.call('LLEN', list), ids, written, seeds, gather(parts)}
+return {'ok', head[2] or 0, head[3] or 1, redis.call('LLEN', list), ids, written, seeds, gather(parts), left > 0 and #ids == MOST and 1 or 0}
