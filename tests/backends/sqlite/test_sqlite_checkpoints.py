@@ -153,15 +153,21 @@ async def test_an_older_file_keeps_what_it_has_and_gets_checkpoints(path: Path, 
     assert len(known_migrations()) == (await store.describe())["schema version"]
 
 
-async def test_a_new_life_begins_in_a_later_millisecond_whatever_the_clock_says(path: Path) -> None:
+@pytest.mark.parametrize("tombstone_ms", [0, 1000])
+async def test_a_new_life_begins_in_a_later_millisecond_whatever_the_clock_says(path: Path, tombstone_ms: int) -> None:
     store = SqliteBackend(Address(str(path)), clock=lambda: 1_000_000_000)
     await store.open()
     lives = [(await store.commit(PLACE, step(0))).outcomes[1]]
     for _ in range(3):
-        await store.drop(PLACE)
+        await store.drop(PLACE, tombstone_ms=tombstone_ms)
         with pytest.raises(ConflictError):
             await store.commit(PLACE, [Revive(), *step(0, made_ms=lives[-1])])
-        lives.append((await store.commit(PLACE, [Revive(), *step(0)], listed=True)).outcomes[2])
+        done = await store.commit(PLACE, [Revive(), *step(0)], listed=True)
+        assert done.outcomes[0] == bool(tombstone_ms)
+        lives.append(done.outcomes[2])
+        assert (await store.fetch(PLACE)).created_ms == lives[-1]
+        with pytest.raises(ConflictError):
+            await store.commit(PLACE, step(1, made_ms=lives[-2]))
     assert lives == sorted(set(lives))
     assert [line.name for line in await store.list("owner")] == ["thread"]
     await store.aclose()

@@ -66,11 +66,8 @@ def commit(
     for step in steps:
         step.check(desk)
 
-    if stale is not None:
-        # In a later millisecond than what it follows, so that the time tells one life of a name from the next.
-        now_us = max(now_us, (stale.created_us // 1000 + 1) * 1000)
-        _take_away(unit, stale)
-        sweep_leases_of(unit.db, partition, desk.now_ms)
+    if is_new:
+        now_us = _begin(unit, partition, stale, now_us)
     moment = choose_moment(unit, partition.owner, now_us) if listed else now_us
     standing.revision += 1
     if is_new:
@@ -105,6 +102,7 @@ def drop(unit: Unit, partition: Partition, tombstone_ms: int, unless: str | None
     unit.memo.forget(partition)
     now_us = unit.now_us()
     if head is not None:
+        unit.memo.put_dropped_us(partition, head.created_us)
         _take_away(unit, head)
         # What is small goes at once, and gives its space back in the same transaction.
         if purge_debris(unit.db, ROWS_AT_ONCE) >= ROWS_AT_ONCE:
@@ -142,6 +140,19 @@ def _look_up(unit: Unit, partition: Partition, steps: Sequence[Step]) -> tuple[S
     if name:
         standing.logs[name] = None if head.log is None else OpenLog(*head.log)
     return standing, None
+
+
+def _begin(unit: Unit, partition: Partition, stale: Head | None, now_us: int) -> int:
+    """Take away what is in the way of a new partition, and return the time to begin at.
+
+    It is in a later millisecond than that of the one before, so that the time tells one life of a name from the next.
+    """
+    before_us = unit.memo.get_dropped_us(partition)
+    if stale is not None:
+        _take_away(unit, stale)
+        sweep_leases_of(unit.db, partition, now_us // 1000)
+        before_us = max(before_us, stale.created_us)
+    return max(now_us, (before_us // 1000 + 1) * 1000)
 
 
 def _refuse_revision(partition: Partition, actual: int, expect: int) -> None:

@@ -36,13 +36,14 @@ class Standing:
 
 
 class Memo:
-    """Partitions by their names, and the latest moment of each owner's listing, in microseconds."""
+    """Partitions by their names, when those dropped of late had begun, and the latest moment of each owner's listing."""
 
-    __slots__ = ("_listed_us", "_standing")
+    __slots__ = ("_dropped_us", "_listed_us", "_standing")
 
     def __init__(self) -> None:
         self._standing: dict[Partition, Standing] = {}
         self._listed_us: dict[str, int] = {}
+        self._dropped_us: dict[Partition, int] = {}
 
     def get(self, partition: Partition, now_ms: int) -> Standing | None:
         """Return what is known of a partition; None where nothing is, or where it has expired since."""
@@ -61,6 +62,16 @@ class Memo:
         """Look it up again next time."""
         self._standing.pop(partition, None)
 
+    def get_dropped_us(self, partition: Partition) -> int:
+        """Return when the one of this name that was dropped last had begun, in microseconds; 0 where that is not known."""
+        return self._dropped_us.get(partition, 0)
+
+    def put_dropped_us(self, partition: Partition, moment: int) -> None:
+        """Remember when a partition that is dropped had begun; it does no harm where it is not dropped after all."""
+        if len(self._dropped_us) >= MOST_REMEMBERED:
+            self._dropped_us.clear()
+        self._dropped_us[partition] = moment
+
     def get_listed_us(self, owner: str) -> int | None:
         """Return the latest moment in this owner's listing, None where it is not known."""
         return self._listed_us.get(owner)
@@ -72,6 +83,6 @@ class Memo:
         self._listed_us[owner] = moment
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything that may not be so any more."""
         self._standing.clear()
         self._listed_us.clear()
