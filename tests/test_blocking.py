@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -112,3 +114,20 @@ async def test_a_store_that_a_url_names_is_opened_once_by_many_callers_and_close
 
 def _get(connection: Connection) -> clew.Store:
     return connection.run(connection.get())
+
+
+AT_THE_END = """
+import asyncio, sys
+from clew.blocking import Connection
+connections = [Connection(url) for url in sys.argv[1:]]
+async def count(connection):
+    return len((await (await connection.get()).threads.list("ada")).data)
+print(connections[0].run(count(connections[0])), asyncio.run(count(connections[1])))
+"""
+
+
+def test_a_process_that_ends_closes_what_nobody_closed_and_says_nothing(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path}/{name}.db" for name in "ab"]
+    command = [sys.executable, "-W", "error", "-c", AT_THE_END, *urls]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=50, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "0 0\n", "")

@@ -55,6 +55,8 @@ MODULES_OF = {
     "chatkit": ("chatkit",),
     "mcp": ("mcp",),
     "fastmcp": ("fastmcp", "key_value"),
+    "langgraph": ("langgraph",),
+    "langchain": ("langchain_core",),
     "s3": ("obstore",),
     "conformance": ("pytest", "pytest_asyncio"),
 }
@@ -64,6 +66,8 @@ NEEDED_BY = {
     "chatkit": "import clew.adapters.chatkit",
     "mcp": "import clew.mcp",
     "fastmcp": "import clew.adapters.key_value",
+    "langgraph": "import clew.adapters.langgraph",
+    "langchain": "import clew.adapters.langchain",
     "s3": "import asyncio, clew.files; asyncio.run(clew.files.connect_files('s3://bucket').__aenter__())",
     "conformance": "import clew.conformance",
 }

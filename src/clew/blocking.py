@@ -7,11 +7,13 @@ rule) ends with it. A `Connection` is a store with such a bridge, for adapters t
 from __future__ import annotations
 
 import asyncio
+import atexit
 import threading
 from collections.abc import Coroutine
 from concurrent.futures import CancelledError
+from contextlib import ExitStack
 from typing import Any, Final, TypeVar
-from weakref import WeakKeyDictionary, finalize
+from weakref import WeakKeyDictionary, WeakSet, finalize
 
 from .errors import ClosedError, InvalidError
 from .store import Store, connect
@@ -78,6 +80,9 @@ class Bridge:
             loop, ending = asyncio.new_event_loop(), asyncio.Event()
             thread = threading.Thread(target=_live, args=(loop, ending), name="clew-bridge", daemon=True)
             self._loop, self._end = loop, finalize(self, _stop, loop, ending, thread)
+            # At the end of the process what works in it comes first.
+            self._end.atexit = False
+            _bridges.add(self)
             thread.start()
         elif self._loop is _loop_of_here():
             raise RuntimeError("a coroutine of this event loop cannot wait for it: await the asynchronous method instead")
@@ -91,7 +96,7 @@ _sharing = threading.Lock()
 class Connection:
     """A store for asynchronous and synchronous callers, from any thread: one that is given, or one opened at the first call.
 
-    It closes only what it opened. Nothing is opened before the first call.
+    It closes only what it opened, at the latest when the process ends. Nothing is opened before the first call.
     """
 
     def __init__(self, store: Store | str) -> None:
@@ -123,6 +128,7 @@ class Connection:
             with self._lock:
                 if self._store is None and not self._closed:
                     self._store = opened
+                    _connections.add(self)
                 store = self._store
             if store is not opened:
                 # Another caller was quicker, or it was closed meanwhile.
@@ -150,6 +156,12 @@ class Connection:
         if self._url is not None:
             self._bridge.close()
 
+    def close_at_exit(self) -> None:
+        """As `close`, in the main thread of a process that ends, where no thread can be started any more."""
+        store = self._end()
+        if store is not None:
+            asyncio.run(store.aclose())
+
     def _end(self) -> Store | None:
         """Take no more calls, and return the store to close, if it was opened here."""
         with self._lock:
@@ -158,6 +170,21 @@ class Connection:
             if self._url is not None:
                 self._store = None
             return store
+
+
+_connections: WeakSet[Connection] = WeakSet()
+"""Those that opened a store."""
+_bridges: WeakSet[Bridge] = WeakSet()
+
+
+@atexit.register
+def _end_all() -> None:
+    with ExitStack() as stack:
+        for bridge in list(_bridges):
+            stack.callback(bridge.close)
+        for connection in list(_connections):
+            # What the loop of a bridge has open ends with it, just after.
+            stack.callback(connection.close_at_exit)
 
 
 def _live(loop: asyncio.AbstractEventLoop, ending: asyncio.Event) -> None:

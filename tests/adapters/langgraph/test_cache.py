@@ -17,7 +17,8 @@ from langgraph.types import CachePolicy
 
 import clew
 from clew import Store
-from clew.adapters.langgraph.cache import MOST_BYTES, ClewCache
+from clew.adapters.langgraph import ClewCache
+from clew.adapters.langgraph.cache import MOST_BYTES
 from clew.ids import new_id
 from clew.limits import MAX_DATA_BYTES
 

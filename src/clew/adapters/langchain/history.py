@@ -53,7 +53,7 @@ class ClewChatMessageHistory(BaseChatMessageHistory):
         Args:
             session_id: the thread's id.
             store: an open store, which stays the caller's to close; or a URL, which the process opens at the first call and
-                shares among all histories, until one of them is closed.
+                shares among all histories, until one of them is closed or the process ends.
             owner: whose session it is: the same id of another owner is another session.
             ttl: seconds until a session that is made here vanishes; None keeps it.
             sliding: whether each write starts this time anew.

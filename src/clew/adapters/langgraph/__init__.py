@@ -12,6 +12,7 @@ try:
 except ImportError as e:
     raise MissingExtraError("clew.adapters.langgraph", "langgraph") from e
 
+from .cache import ClewCache
 from .saver import ClewSaver
 
-__all__ = ["ClewSaver"]
+__all__ = ["ClewCache", "ClewSaver"]
