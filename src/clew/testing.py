@@ -14,6 +14,8 @@ from typing import Any, Protocol, TypeAlias
 from .backend import Backend, Cataloguing, Collecting, Expiry, Leasing, Listing, Pinging, Running, Values
 from .backends.sqlite import SqliteBackend
 from .backends.sqlite.address import parse_address
+from .checkpointing import Checkpointing
+from .checkpoints import CheckpointPage, Trace
 from .limits import TOMBSTONE_MS
 from .records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Once, Page, Partition, Snapshot
 from .runs import EventId, EventPage, Run, RunEvent
@@ -61,7 +63,9 @@ async def memory_store(*, clock: FixedClock | None = None) -> AsyncGenerator[Sto
         yield store
 
 
-class WholeBackend(Backend, Listing, Cataloguing, Leasing, Expiry, Values, Splicing, Collecting, Running, Pinging, Protocol):
+class WholeBackend(
+    Backend, Listing, Cataloguing, Leasing, Expiry, Values, Splicing, Collecting, Running, Checkpointing, Pinging, Protocol
+):
     """A backend with every optional power, as those of clew are."""
 
 
@@ -267,6 +271,22 @@ class Recorder:
     async def expire_key(self, key: str, ttl_ms: int | None) -> bool:
         """See Collecting.expire_key."""
         return await self._note("expire_key", key).expire_key(key, ttl_ms)
+
+    # -- checkpoints: their arguments by name are passed through as they are --------------------------------------------
+
+    async def get_checkpoint(self, partition: Partition, branch: str, id: str | None = None, **arguments: Any) -> CheckpointPage:
+        """See Checkpointing.get_checkpoint."""
+        return await self._note("get_checkpoint", partition).get_checkpoint(partition, branch, id, **arguments)
+
+    async def list_checkpoints(self, partition: Partition, **arguments: Any) -> CheckpointPage:
+        """See Checkpointing.list_checkpoints."""
+        return await self._note("list_checkpoints", partition).list_checkpoints(partition, **arguments)
+
+    async def trace_checkpoint(
+        self, partition: Partition, branch: str, id: str | None, channels: Sequence[str], **arguments: Any
+    ) -> Trace:
+        """See Checkpointing.trace_checkpoint."""
+        return await self._note("trace_checkpoint", partition).trace_checkpoint(partition, branch, id, channels, **arguments)
 
     async def ping(self) -> None:
         """See Pinging.ping."""

@@ -219,7 +219,7 @@ def _renumber(checkpoint: dict[str, Any]) -> None:
         for channel, version in versions.items():
             if isinstance(version, str) and _OLD_VERSION.match(version):
                 whole, _, rest = version.partition(".")
-                versions[channel] = int(whole) << _COUNT | int(rest[:8] or 0) & (1 << _COUNT) - 1
+                versions[channel] = int(whole) << _COUNT | int(rest.replace(".", "")[:8]) & (1 << _COUNT) - 1
 
 
 _NONE: Final = CheckpointPage()
