@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -15,6 +16,12 @@ DIMS = 8
 def embed(texts: Sequence[str]) -> list[list[float]]:
     """Return a vector for each text, which has nothing to do with any other's."""
     return [[random.Random(f"{text}/{at}").uniform(-1, 1) for at in range(DIMS)] for text in texts]
+
+
+async def embed_later(texts: Sequence[str]) -> list[list[float]]:
+    """Return the same, as a model does that is asked over a network."""
+    await asyncio.sleep(0)
+    return embed(texts)
 
 
 def index_of(fields: Sequence[str] = ("text",)) -> IndexConfig:

@@ -60,7 +60,9 @@ class ClewStore(BaseStore):
         """
         self.ttl_config = ttl
         self.index_config = index
-        self._shelves = Shelves(store.backend, check_id(owner, "the owner"))
+        self.store = store
+        self.owner = check_id(owner, "the owner")
+        self._shelves = Shelves(store.backend, owner)
         self._writing = Writing(self._shelves)
         self._gathering = Gathering(self._writing.write)
         self._embedding = None if index is None else Embedding(index)
