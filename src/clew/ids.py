@@ -24,20 +24,25 @@ def new_id(*, clock: Clock = time.time) -> str:
 
 def new_key(*, clock: Clock = time.time) -> bytes:
     """Return a fresh id as the 16 bytes that are stored."""
+    return key_at(int(clock() * 1000))
+
+
+def key_at(ms: int) -> bytes:
+    """Return a fresh id of this millisecond, as the 16 bytes that are stored."""
     try:
-        noise = _noise.pop()
+        return (ms & 0xFFFF_FFFF_FFFF).to_bytes(6) + _noise.pop()
     except IndexError:
         drawn = os.urandom(10 * _DRAWN)
-        _noise.extend([int.from_bytes(drawn[at : at + 10]) & _RANDOM | _MARKS for at in range(0, len(drawn), 10)])
-        return new_key(clock=clock)
-    return ((int(clock() * 1000) & 0xFFFF_FFFF_FFFF) << 80 | noise).to_bytes(16)
+        each = (int.from_bytes(drawn[at : at + 10]) & _RANDOM | _MARKS for at in range(0, len(drawn), 10))
+        _noise.extend([noise.to_bytes(10) for noise in each])
+        return key_at(ms)
 
 
 # The six bits that mark the version and the variant take the place of as many random ones.
 _RANDOM: Final = 0x0FFF_3FFF_FFFF_FFFF_FFFF
 _MARKS: Final = 0x7000_8000_0000_0000_0000
 _DRAWN: Final = 256
-_noise: list[int] = []
+_noise: list[bytes] = []
 """Random bits drawn ahead, since each call of the system costs more than all the rest; each is taken once."""
 # A forked child must not take the same ones as its parent.
 os.register_at_fork(after_in_child=_noise.clear)

@@ -74,7 +74,7 @@ class Thread:
     notes: Mapping[str, JSON] = field(default_factory=dict)
 
 
-class NewItem(msgspec.Struct, frozen=True):
+class NewItem(msgspec.Struct, frozen=True, gc=False):
     """An item to append.
 
     Attributes:
@@ -110,7 +110,7 @@ class NewItem(msgspec.Struct, frozen=True):
         return cls(msgspec.json.encode(value), **attributes)
 
 
-class Appended(msgspec.Struct, frozen=True):
+class Appended(msgspec.Struct, frozen=True, gc=False):
     """What an append did: an id and a position for each item, in the order given.
 
     Attributes:

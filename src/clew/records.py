@@ -91,7 +91,7 @@ ANY: Final = Any_()
 """No condition: write whatever is there."""
 
 
-class PutDocument(msgspec.Struct, frozen=True):
+class PutDocument(msgspec.Struct, frozen=True, gc=False):
     """Set the document `key`, or delete it where `data` is None.
 
     `when` is a condition on what is stored now: bytes that must be equal, None for "must not be there", or ANY.
@@ -103,7 +103,7 @@ class PutDocument(msgspec.Struct, frozen=True):
     when: bytes | Any_ | None = ANY
 
 
-class Append(msgspec.Struct, frozen=True):
+class Append(msgspec.Struct, frozen=True, gc=False):
     """Add `entry` at the end of `log`, unless a live entry has its id: then the first one is kept.
 
     Outcome: the entry's position; negative, the position of the first one, where the id was there already.
@@ -185,7 +185,7 @@ class Once(NamedTuple):
     digest: bytes
 
 
-class Commit(msgspec.Struct, frozen=True):
+class Commit(msgspec.Struct, frozen=True, gc=False):
     """What a commit did.
 
     Attributes:

@@ -38,6 +38,18 @@ async def commit(
         raise conflict_of(e, partition) from e
 
 
+async def append_plain(backend: Backend, partition: Partition, items: NewItem | Sequence[NewItem]) -> Appended:
+    """Append as nearly every call does: straight to the backend, since each step costs as much as its share of a trip."""
+    ids, changes = make_appends(items, partition, None)
+    if not changes:
+        return _describe(ids, await _append_nothing(backend, partition, None), 0)
+    try:
+        return _describe(ids, await backend.commit(partition, changes, expect=PRESENT, listed=True), 0)
+    except UnavailableError as e:
+        # The others who went with it have the same error, and ids of their own.
+        raise UnavailableError(*e.args, lost=e.lost, ids=ids if e.lost else ()) from e
+
+
 async def append(
     backend: Backend,
     partition: Partition,
@@ -53,16 +65,6 @@ async def append(
     trim_before: int | None,
 ) -> Appended:
     """See Items.append."""
-    is_plain = once is None and expect is None and trim_before is None and not create
-    if is_plain and title is None and metadata is None and ttl is None:
-        ids, changes = make_appends(items, partition, None)
-        if changes:
-            # Nearly every append: straight to the backend, since each step in between would cost as much as its share of a trip.
-            try:
-                return _describe(ids, await backend.commit(partition, changes, expect=PRESENT, listed=True), 0)
-            except UnavailableError as e:
-                # The others who went with it have the same error, and ids of their own.
-                raise UnavailableError(*e.args, lost=e.lost, ids=ids if e.lost else ()) from e
     check_expect(expect)
     if not create:
         if title is not None or metadata is not None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from ..codec import pack_id
 from ..errors import InvalidError
-from ..ids import new_key
+from ..ids import key_at
 from ..limits import MAX_CHANGES, MAX_LINKS, check_id
 from ..model import NewItem
 from ..records import FORMAT, Append, Entry, Partition
@@ -46,7 +46,7 @@ def make_appends(items: NewItem | Sequence[NewItem], partition: Partition, once:
             id = _derive_id(partition, once, index)
             key = pack_id(id)
         else:
-            key = new_key()
+            key = key_at(now)
         if not isinstance(data, bytes):
             raise InvalidError(f"an item's data must be bytes, not {type(data).__name__}: use clew.NewItem.json for JSON")
         words = (item.kind, item.codec, item.author, item.parent, item.status, item.links)

@@ -16,7 +16,7 @@ from ..limits import check_id, check_limit
 from ..model import JSON, Appended, Item, NewItem, Page, Thread, ThreadKey
 from ..records import Change, Once, Partition, Remove, Replace, Trim, Truncate
 from . import finding, forking
-from .appending import append, commit
+from .appending import append, append_plain, commit
 from .checks import LOG, UNSET, Unset, no_thread, partition_of
 from .entries import check_words
 from .following import follow
@@ -70,6 +70,9 @@ class Items:
             ReusedTokenError: the token was used for another call before.
             InvalidError: an item, id, token or size that is not allowed.
         """
+        is_plain = once is None and expect is None and trim_before is None and not create
+        if is_plain and title is None and metadata is None and ttl is None:
+            return await append_plain(self._backend, partition_of(thread), items)
         return await append(
             self._backend,
             partition_of(thread),

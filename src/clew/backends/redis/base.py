@@ -33,12 +33,17 @@ class RedisBase:
         self._unfinished: set[asyncio.Future[None]] = set()
         self._known_logs: dict[Partition, tuple[str, ...]] = {}
 
+    def _ready(self) -> Client | None:
+        """Return the running loop's client where it is the one that was used last: without the cost of a coroutine."""
+        latest = self._latest
+        return latest if latest is not None and latest.loop is asyncio.get_running_loop() else None
+
     async def _client(self) -> Client:
         """Return the running loop's client, opened at its first call."""
+        ready = self._ready()
+        if ready is not None:
+            return ready
         loop = asyncio.get_running_loop()
-        latest = self._latest
-        if latest is not None and latest.loop is loop:
-            return latest
         if self._closed:
             raise ClosedError("this store was closed: connect again")
         async with self._opening.setdefault(loop, asyncio.Lock()):

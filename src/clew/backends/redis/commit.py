@@ -55,7 +55,7 @@ class CommitVerbs(RedisBase):
                 appends = cast(Sequence[Append], changes)
                 keys.log(log)
                 check_appends(appends)
-                client = await self._client()
+                client = self._ready() or await self._client()
                 together = listed and self._listed_on_one_server()
                 if listed and not together:
                     await self._touch(client, partition, keys)
@@ -203,6 +203,8 @@ def _only_log(changes: Sequence[Change]) -> str | None:
     if not isinstance(first, Append):
         return None
     log = first.log
+    if len(changes) == 1:
+        return log
     for change in changes:
         if not isinstance(change, Append) or change.log != log:
             return None
