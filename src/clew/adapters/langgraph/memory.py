@@ -44,19 +44,19 @@ class Known:
         made_ms: when it was made; 0 where that is not known.
         lists: by branch and channel.
         runs: the ids of runs that the index is known to have for it.
-        is_absent: whether the thread was found not to be there, and nothing was put since.
+        absent_at: the id that a checkpoint would have had when the thread was found not to be there; None where it was.
         begun: done when the put that begins the thread is; None where none is under way.
         window: how many of the newest items the last state spans; None where that is not known.
     """
 
-    __slots__ = ("begun", "is_absent", "key", "lists", "made_ms", "runs", "size", "window")
+    __slots__ = ("absent_at", "begun", "key", "lists", "made_ms", "runs", "size", "window")
 
     def __init__(self, key: tuple[str, str]) -> None:
         self.key = key
         self.made_ms = 0
         self.lists: OrderedDict[tuple[str, str], List] = OrderedDict()
         self.runs: set[str] = set()
-        self.is_absent = False
+        self.absent_at: str | None = None
         self.begun: Future[None] | None = None
         self.window: int | None = None
         self.size = _RECORD
@@ -68,7 +68,7 @@ class Known:
 
     def end_beginning(self) -> None:
         """The put that begins the thread is done, or has failed."""
-        begun, self.begun, self.is_absent = self.begun, None, False
+        begun, self.begun, self.absent_at = self.begun, None, None
         if begun is not None and not begun.done():
             begun.set_result(None)
 

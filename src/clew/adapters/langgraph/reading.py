@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple, DeltaChannelHistory, PendingWrite
+from langgraph.checkpoint.base.id import uuid6
 
 from ...checkpointing import WINDOW
 from ...checkpoints import Checkpoint as Stored
@@ -43,9 +44,9 @@ async def get(context: Context, config: RunnableConfig) -> CheckpointTuple | Non
         page = _NONE
     if not page.checkpoints:
         if address.id is None and not branch:
-            known.is_absent = not page.made_ms
+            known.absent_at = None if page.made_ms else str(uuid6(clock_seq=-2))
         return None
-    known.is_absent = False
+    known.absent_at = None
     gathered = Gathered(context.plain, page.parts, page.data)
     given = config["configurable"]
     found = _make_tuple(context, given["thread_id"], page.checkpoints[0], gathered, learns=True, lease=given.get(LEASE))

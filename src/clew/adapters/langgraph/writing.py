@@ -48,8 +48,9 @@ async def put(
         {key: value for key, value in checkpoint.items() if key != "channel_values" and key != "id"},
     )
     lease = lease_of(config["configurable"])
+    begins = address.id is None and _may_begin(branch, known, all_metadata)
     run = all_metadata.get("run_id")
-    putting = _put(context, address, branch, known, head, checkpoint, new_versions, lease)
+    putting = _put(context, address, branch, known, head, checkpoint, new_versions, lease, begins)
     if run is None or run in known.runs:
         await putting
     else:
@@ -67,14 +68,15 @@ async def _put(
     checkpoint: Checkpoint,
     new_versions: ChannelVersions,
     lease: Lease | None,
+    begins: bool,
 ) -> None:
-    is_first = address.id is None and not branch
+    is_first = begins and not branch
     if is_first:
         # Its writes wait for it, where they overtake it.
         known.begin()
     try:
         try:
-            await _send(context, address, branch, known, head, checkpoint, new_versions, lease, known.made_ms or None)
+            await _send(context, address, branch, known, head, checkpoint, new_versions, lease, begins, known.made_ms or None)
         except FencedError:
             raise
         except ConflictError:
@@ -83,7 +85,7 @@ async def _put(
             context.memory.forget(thread.owner, thread.id)
             again = context.memory.find(thread.owner, thread.id)
             versions = checkpoint["channel_versions"]
-            await _send(context, address, branch, again, head, checkpoint, versions, lease, None)
+            await _send(context, address, branch, again, head, checkpoint, versions, lease, begins, None)
     finally:
         if is_first:
             known.end_beginning()
@@ -98,6 +100,7 @@ async def _send(
     checkpoint: Checkpoint,
     new_versions: ChannelVersions,
     lease: Lease | None,
+    begins: bool,
     made_ms: int | None,
 ) -> None:
     values: Mapping[str, Any] = checkpoint["channel_values"]
@@ -113,7 +116,7 @@ async def _send(
         address.thread,
         PutCheckpoint(branch, checkpoint["id"], address.id, head, uses, parts, made_ms),
         draft.items,
-        begin=address.id is None and (not branch or known.is_absent),
+        begin=begins,
         ttl=context.ttl,
         sliding=context.sliding,
         lease=lease,
@@ -145,6 +148,18 @@ async def put_writes(
         sliding=context.sliding,
         lease=lease_of(config["configurable"]),
     )
+
+
+def _may_begin(branch: str, known: Known, metadata: Mapping[str, Any]) -> bool:
+    """Tell whether a checkpoint without a parent may begin a thread that was deleted.
+
+    The root graph's may. That of a subgraph may be the first of a new conversation too, with durability="exit"; then the graph
+    that called it began after the thread was looked for in vain.
+    """
+    if not branch:
+        return True
+    caller = (metadata.get("parents") or {}).get("")
+    return known.absent_at is not None and isinstance(caller, str) and caller > known.absent_at
 
 
 async def _begun(known: Known) -> None:
