@@ -116,6 +116,20 @@ class PartsOfCheckpoints(Suite):
         page = await backend.list_checkpoints(partition)
         assert {name: value(page, name) for name in parts} == whole
 
+    async def test_entries_that_stand_far_apart_come_however_small_the_window_is(
+        self, backend: CheckpointingBackend, partition: Partition
+    ) -> None:
+        await backend.commit(partition, [Append(LOG, entry(f"i{n}", b"%d," % n)) for n in range(1, 301)])
+        await backend.commit(partition, [Trim(LOG, 4), Remove(LOG, "i80")])
+        parts = {A: spanning((150, 3), (290, 2)), B: spanning((2, 3), (79, 3), (200, 1), (151, 60), after=A)}
+        await backend.commit(partition, [put("1", B, parts=parts)])
+        gone = {2, 3, 80}
+        wanted = b"".join(b"%d," % n for name in (A, B) for n in refers(parts[name]) if n not in gone)
+        for window in (0, 1, 10, 11, 100, 101, 222, 297, 300, 301):
+            page = await backend.get_checkpoint(partition, "", window=window)
+            assert value(page, B) == wanted, window
+            assert set(page.data) == {*refers(parts[A]), *refers(parts[B])} - gone, window
+
     async def test_a_span_may_reach_beyond_the_log(self, backend: CheckpointingBackend, partition: Partition) -> None:
         await backend.commit(partition, [*letters("abc"), put("1", parts={A: spanning((2, 100_000), (90_000, 3))})])
         for window in (0, 1, 256):

@@ -7,8 +7,6 @@ import random
 import msgspec
 import pytest
 
-from clew.backend import Leasing
-from clew.checkpointing import Checkpointing
 from clew.checkpoints import (
     CheckpointPage,
     DropCheckpoints,
@@ -34,14 +32,10 @@ CHANNELS = ("a", "ab", "b")
 WINDOWS = (0, 1, 3, 256)
 
 
-class Checkpoints(WholeBackend, Checkpointing, Leasing):
-    """What the calls are made on."""
-
-
 class Player:
     """Plays on one partition."""
 
-    def __init__(self, backend: Checkpoints, partition: Partition, chance: random.Random) -> None:
+    def __init__(self, backend: WholeBackend, partition: Partition, chance: random.Random) -> None:
         self.backend, self.partition, self.chance = backend, partition, chance
         self.model = Model()
         self.count = 0

@@ -11,8 +11,9 @@ import pytest
 from clew.ids import new_id
 from clew.records import Partition
 from clew.schemes import open_backend
+from clew.testing import WholeBackend
 
-from .player import Checkpoints, Player
+from .player import Player
 
 HAPPENS = ("put", "list", "get", "trace", "drop", "log", "a part is nowhere", "another life", "gone", "fenced", "expect")
 """What all the sequences together have to come upon."""
@@ -21,9 +22,9 @@ HAPPENS = ("put", "list", "get", "trace", "drop", "log", "a part is nowhere", "a
 @pytest.mark.parametrize("kind", ["memory", "redis-8.2"])
 async def test_a_sequence_of_calls_does_what_the_model_says(kind: str, url_of: Callable[..., str]) -> None:
     seen: set[str] = set()
-    backend = cast(Checkpoints, await open_backend(url_of(kind)))
+    backend = cast(WholeBackend, await open_backend(url_of(kind)))
     try:
-        for seed in range(25):
+        for seed in range(15):
             partition = Partition("owner", f"thread {new_id()}")
             player = Player(backend, partition, random.Random(seed))
             for step in range(60):
