@@ -28,7 +28,8 @@ import clew
 import servers
 from bench.chatkit.trips import count_trips
 from clew import InvalidError, Store
-from clew.adapters.langgraph.memories import ClewStore, vectors
+from clew.adapters.langgraph import ClewStore
+from clew.adapters.langgraph.memories import vectors
 from clew.adapters.langgraph.memories.stored import Meta, encode_meta
 from clew.ids import new_id
 from clew.limits import MAX_DATA_BYTES
@@ -54,11 +55,11 @@ def ours(store: Store) -> ClewStore:
     return ClewStore(store, owner=f"ada-{new_id()}", index=index_of())
 
 
-async def test_no_two_names_meet_whatever_characters_they_have(ours: ClewStore) -> None:
+async def test_no_two_names_meet_whatever_characters_they_have(store: Store, ours: ClewStore) -> None:
     namespaces = [*((one,) for one in ODD), *product(ODD[:6] + ODD[11:13], repeat=2)]
     puts = [PutOp(namespace, key, {"text": f"{at}/{key}"}) for at, namespace in enumerate(namespaces) for key in ODD]
     await ours.abatch(puts)
-    other = ClewStore(ours.store, owner=ours.owner, index=index_of())
+    other = ClewStore(store, owner=ours.owner, index=index_of())
     found = await other.abatch([GetOp(put.namespace, put.key) for put in puts])
     assert [item.value if item else None for item in found] == [put.value for put in puts]  # type: ignore[union-attr]
     assert await other.alist_namespaces(limit=1000) == sorted(namespaces)
@@ -100,7 +101,7 @@ async def test_a_value_that_is_no_json_object_is_refused_and_nothing_of_its_batc
     assert await ours.asearch(()) == []
 
 
-async def test_what_else_is_wrong_is_refused(ours: ClewStore) -> None:
+async def test_what_else_is_wrong_is_refused(store: Store, ours: ClewStore) -> None:
     wrong: list[Any] = [
         PutOp(("n",), "k", {}, None, 0),
         PutOp(("n",), "k", {}, None, math.inf),
@@ -116,9 +117,9 @@ async def test_what_else_is_wrong_is_refused(ours: ClewStore) -> None:
         with pytest.raises(InvalidError):
             await ours.abatch([op])
     with pytest.raises(InvalidError):
-        ClewStore(ours.store, owner="")
+        ClewStore(store, owner="")
     with pytest.raises(InvalidError):
-        ClewStore(ours.store, owner="ada", index={"dims": 3})
+        ClewStore(store, owner="ada", index={"dims": 3})
 
 
 async def test_what_cannot_be_compared_is_not_found_by_comparing(ours: ClewStore) -> None:
@@ -128,11 +129,11 @@ async def test_what_cannot_be_compared_is_not_found_by_comparing(ours: ClewStore
     assert sorted(item.key for item in await ours.asearch((), filter={"a": {"$gt": 4}})) == ["digits", "number"]
 
 
-async def test_a_damaged_item_is_an_error_and_not_a_missing_one(ours: ClewStore) -> None:
+async def test_a_damaged_item_is_an_error_and_not_a_missing_one(store: Store, ours: ClewStore) -> None:
     await ours.aput(("n",), "k", {"text": "a"})
     place = Partition(ours.owner, "langgraph-store/items/n")
     for meta, value in ((b"\xc1", b"{}"), (encode_meta([2, 1, 1]), b"{}"), (encode_meta(Meta(1, 1, 1)), b"[1]")):
-        await ours.store.backend.commit(place, [PutDocument("m/k", meta), PutDocument("i/k", value)])
+        await store.backend.commit(place, [PutDocument("m/k", meta), PutDocument("i/k", value)])
         with pytest.raises(clew.UnreadableError):
             await ours.aget(("n",), "k")
         with pytest.raises(clew.UnreadableError):
@@ -183,24 +184,24 @@ async def test_a_vector_that_cannot_be_kept_is_refused_and_the_item_with_it(stor
     assert await ours.asearch(()) == []
 
 
-async def test_an_item_without_its_own_vectors_is_found_without_a_score(ours: ClewStore) -> None:
+async def test_an_item_without_its_own_vectors_is_found_without_a_score(store: Store, ours: ClewStore) -> None:
     await ours.aput(("n",), "k", {"text": "a"})
-    await ClewStore(ours.store, owner=ours.owner).aput(("n",), "k", {"text": "b"})
+    await ClewStore(store, owner=ours.owner).aput(("n",), "k", {"text": "b"})
     (found,) = await ours.asearch((), query="a")
     assert (found.value, found.score) == ({"text": "b"}, None)
-    wider = ClewStore(ours.store, owner=ours.owner, index={"embed": DeterministicFakeEmbedding(size=3)})
+    wider = ClewStore(store, owner=ours.owner, index={"embed": DeterministicFakeEmbedding(size=3)})
     await ours.aput(("n",), "k", {"text": "c"})
     assert [item.score for item in await wider.asearch((), query="a")] == [None]
 
 
-async def test_a_deleted_item_leaves_no_vector(ours: ClewStore) -> None:
+async def test_a_deleted_item_leaves_no_vector(store: Store, ours: ClewStore) -> None:
     await ours.aput(("n",), "k", {"text": "a"})
-    await ClewStore(ours.store, owner=ours.owner).adelete(("n",), "k")
+    await ClewStore(store, owner=ours.owner).adelete(("n",), "k")
     for kind in ("items", "vectors"):
-        found = await ours.store.backend.fetch(Partition(ours.owner, f"langgraph-store/{kind}/n"))
+        found = await store.backend.fetch(Partition(ours.owner, f"langgraph-store/{kind}/n"))
         assert [key for key in found.documents if key != "ends"] == []
     await ours.adelete(("never",), "k")
-    assert await ours.store.backend.revision(Partition(ours.owner, "langgraph-store/items/never")) == 0
+    assert await store.backend.revision(Partition(ours.owner, "langgraph-store/items/never")) == 0
 
 
 # -- in a graph, and what it costs --------------------------------------------------------------------------------------------

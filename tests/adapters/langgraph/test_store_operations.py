@@ -22,7 +22,7 @@ from langgraph.store.base import (
 
 import clew
 from clew import Store
-from clew.adapters.langgraph.memories import ClewStore
+from clew.adapters.langgraph import ClewStore
 from clew.ids import new_id
 
 from .store_support import Reference, index_of, named
@@ -195,3 +195,21 @@ def test_a_caller_that_cannot_await_gets_the_same(url: str) -> None:
             assert await ours.aget(("n", "m"), "k") is None
 
     asyncio.run(both())
+
+
+def test_a_store_opens_the_url_that_it_is_given_and_closes_what_it_opened(url: str) -> None:
+    owner = f"ada-{new_id()}"
+    with ClewStore(url, owner=owner) as ours:
+        ours.put(("n",), "k", {"at": 1})
+        ours.for_owner(f"{owner}-2").put(("n",), "k", {"at": 2})
+        ours.for_owner(owner).close()
+        assert [item.value for item in ours.search(())] == [{"at": 1}]
+    with pytest.raises(clew.ClosedError):
+        ours.get(("n",), "k")
+
+    async def again() -> None:
+        async with ClewStore(url, owner=owner) as ours, ClewStore(url, owner=f"{owner}-2") as other:
+            assert await ours.aget(("n",), "k") is not None
+            assert [item.value for item in await other.asearch(())] == [{"at": 2}]
+
+    asyncio.run(again())

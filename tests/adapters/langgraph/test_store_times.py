@@ -11,7 +11,7 @@ from langgraph.store.base import PutOp, TTLConfig
 
 import clew
 from clew import Store
-from clew.adapters.langgraph.memories import ClewStore
+from clew.adapters.langgraph import ClewStore
 from clew.adapters.langgraph.memories.shelves import LEAST_MS
 from clew.ids import new_id
 from clew.records import Partition

@@ -13,6 +13,7 @@ except ImportError as e:
     raise MissingExtraError("clew.adapters.langgraph", "langgraph") from e
 
 from .cache import ClewCache
+from .memories import ClewStore
 from .saver import ClewSaver
 
-__all__ = ["ClewCache", "ClewSaver"]
+__all__ = ["ClewCache", "ClewSaver", "ClewStore"]

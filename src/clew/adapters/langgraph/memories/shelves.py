@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from ....backend import Backend, Expiry
+from ....blocking import Connection
 from ....limits import MAX_TTL_MS
 from ....records import Change, Commit, Expire, Partition, PutDocument, Snapshot
 from .clock import StoreClock
@@ -44,23 +45,27 @@ class Shelves:
         clock: the store's, as far as its answers tell.
     """
 
-    def __init__(self, backend: Backend, owner: str) -> None:
-        self._backend = backend
+    def __init__(self, connection: Connection, owner: str) -> None:
+        self._connection = connection
         self._owner = owner
-        self._expires = isinstance(backend, Expiry)
+        self._backend: Backend | None = None
+        self._expires = False
         self.clock = StoreClock()
 
     async def fetch(self, kind: str, namespace: Namespace, keys: Sequence[str] | None = None) -> Snapshot:
         """Return documents of a partition, all of them for None."""
-        return await self.clock.ask(self._backend.fetch(self._partition(kind, namespace), keys))
+        backend = await self._open()
+        return await self.clock.ask(backend.fetch(self._partition(kind, namespace), keys))
 
     async def commit(self, kind: str, namespace: Namespace, changes: Sequence[Change], *, expect: int | None = None) -> Commit:
         """Write a partition, which no listing shows."""
-        return await self.clock.ask(self._backend.commit(self._partition(kind, namespace), changes, expect=expect))
+        backend = await self._open()
+        return await self.clock.ask(backend.commit(self._partition(kind, namespace), changes, expect=expect))
 
     async def drop(self, kind: str, namespace: Namespace, *, expect: int) -> None:
         """Delete a partition that is still at this revision, and leave no tombstone."""
-        await self._backend.drop(self._partition(kind, namespace), tombstone_ms=0, expect=expect)
+        backend = await self._open()
+        await backend.drop(self._partition(kind, namespace), tombstone_ms=0, expect=expect)
 
     async def commit_in(
         self, room: Room, kind: str, namespace: Namespace, changes: Sequence[Change], *, until_ms: int | None, ttl_ms: int
@@ -94,6 +99,13 @@ class Shelves:
         ends = str(far).encode()
         left = min(far - self.clock.now_ms() + LEAST_MS, MAX_TTL_MS)
         return [PutDocument(ENDS, ends, known), Expire(left, "fixed")], ends
+
+    async def _open(self) -> Backend:
+        backend = (await self._connection.get()).backend
+        if self._backend is not backend:
+            # Asked once: to see whether an object has a protocol's methods costs as much as half a trip.
+            self._backend, self._expires = backend, isinstance(backend, Expiry)
+        return backend
 
     def _partition(self, kind: str, namespace: Namespace) -> Partition:
         return Partition(self._owner, partition_name(kind, namespace))

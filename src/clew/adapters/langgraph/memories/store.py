@@ -7,7 +7,9 @@ key stays. Nothing of it shows among an owner's threads.
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import Iterable, Sequence
+from types import TracebackType
 from typing import Final, cast
 
 from langgraph.store.base import (
@@ -26,7 +28,7 @@ from langgraph.store.base import (
 )
 
 from .... import Store
-from ....blocking import Bridge
+from ....blocking import Connection
 from ....errors import InvalidError
 from ....limits import check_id
 from .gathering import Gathering, Put
@@ -50,28 +52,32 @@ class ClewStore(BaseStore):
 
     supports_ttl = True
 
-    def __init__(self, store: Store, *, owner: str, index: IndexConfig | None = None, ttl: TTLConfig | None = None) -> None:
-        """Stand on an open store, which stays the caller's to close.
+    def __init__(self, store: Store | str, *, owner: str, index: IndexConfig | None = None, ttl: TTLConfig | None = None) -> None:
+        """Take a store; nothing is opened yet.
 
         Args:
-            owner: whose items these are; all processes of an application give the same.
+            store: an open one, which stays the caller's to close; or the URL of one, which the first call opens.
+            owner: whose items these are; at most `limits.MAX_ID_BYTES` bytes. All processes of an application give the same.
             index: how items are found by meaning: `embed`, `dims`, `fields`; None for no such search.
             ttl: `default_ttl` in minutes, and `refresh_on_read`. What has expired is never returned, also without `omit_expired`.
         """
         self.ttl_config = ttl
         self.index_config = index
-        self.store = store
-        self.owner = check_id(owner, "the owner")
-        self._shelves = Shelves(store.backend, owner)
-        self._writing = Writing(self._shelves)
-        self._gathering = Gathering(self._writing.write)
         self._embedding = None if index is None else Embedding(index)
-        self._sweeper = Sweeper(self._shelves)
-        self._bridge = Bridge()
+        self._connection = Connection(store)
+        self._is_copy = False
+        self._belong_to(owner)
+
+    def for_owner(self, owner: str) -> ClewStore:
+        """Return this store for another owner, on the same connection, which closing the copy does not close."""
+        other = copy.copy(self)
+        other._is_copy = True
+        other._belong_to(owner)
+        return other
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """See `abatch`; for callers that cannot await. In a coroutine its event loop would stand still: use `abatch` there."""
-        return self._bridge.run(self.abatch(ops))
+        return self._connection.run(self.abatch(ops))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Do every operation, and return their results in order.
@@ -113,7 +119,7 @@ class ClewStore(BaseStore):
 
     def sweep_ttl(self) -> int:
         """See `asweep_ttl`."""
-        return self._bridge.run(self.asweep_ttl())
+        return self._connection.run(self.asweep_ttl())
 
     async def asweep_ttl(self) -> int:
         """Delete the items whose time is over, and namespaces that hold nothing; return how many items that were.
@@ -135,6 +141,38 @@ class ClewStore(BaseStore):
     async def stop_ttl_sweeper(self) -> None:
         """End the task that sweeps, where there is one."""
         await self._sweeper.stop()
+
+    # -- opening and closing ------------------------------------------------------------------------------------------
+
+    async def aclose(self) -> None:
+        """Close the store where it was opened here, and not by a copy; the sweeper ends."""
+        await self._sweeper.stop()
+        if not self._is_copy:
+            await self._connection.aclose()
+
+    def close(self) -> None:
+        """As `aclose`, for callers that cannot await, and who therefore have no sweeper."""
+        if not self._is_copy:
+            self._connection.close()
+
+    async def __aenter__(self) -> ClewStore:
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.aclose()
+
+    def __enter__(self) -> ClewStore:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _belong_to(self, owner: str) -> None:
+        self.owner = check_id(owner, "the owner")
+        self._shelves = Shelves(self._connection, owner)
+        self._writing = Writing(self._shelves)
+        self._gathering = Gathering(self._writing.write)
+        self._sweeper = Sweeper(self._shelves)
 
     # -- one kind after the other -------------------------------------------------------------------------------------
 
