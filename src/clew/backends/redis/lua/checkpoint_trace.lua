@@ -50,4 +50,4 @@ while point and left > 0 and #ids < MOST do
         end
     end
 end
-return {'ok', head[2] or 0, head[3] or 1, redis.call('LLEN', list), ids, written, seeds, gather(parts), left > 0 and #ids == MOST and 1 or 0}
+return {'ok', head[2] or 0, head[3] or 1, redis.call('LLEN', list), ids, written, seeds, gather(parts, {}), left > 0 and #ids == MOST and 1 or 0}

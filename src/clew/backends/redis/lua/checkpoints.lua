@@ -30,5 +30,5 @@ for i = 1, math.min(#members, tonumber(ARGV[2])) do
     written[i] = redis.call('ZRANGEBYLEX', writes, '[' .. start .. '\0', '(' .. start .. '\1')
     for k = 2, #point do want(branch, point[k]) end
 end
-answer[6], answer[7] = written, gather(parts)
+answer[6], answer[7] = written, gather(parts, {})
 return answer

@@ -23,7 +23,6 @@
 --include made
 --include writes
 --include points
---include chains
 --include sweep
 local meta, docs, once, leases, listing = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local expect, token, count = ARGV[1], ARGV[2], tonumber(ARGV[7])
@@ -155,7 +154,7 @@ for i = 1, n do
         else outcome[i] = drop_points(from, log.list, log.new, touched) end
     end
 end
-for branch in pairs(touched) do sweep(branch, beside.list, beside.ids) end
+if next(touched) then sweep(touched, beside.list, beside.ids) end
 
 revision = revision + 1
 local set = {'r', revision, 'u', ms}

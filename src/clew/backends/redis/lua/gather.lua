@@ -1,7 +1,7 @@
--- Shared by the scripts that answer with parts; taken in by `--include gather`, after `chains`. Not a script of its own.
+-- Shared by the scripts that need to know parts; taken in by `--include gather`, after `chains`. Not a script of its own.
 
--- Parts to be read, each once: want(`branch NUL`, name), then gather(parts) with those that they go on from.
-local fields, branches, asked = {}, {}, {}
+-- Parts to be looked at, each once: want(`branch NUL`, name), then gather(parts) with those that they go on from.
+local fields, branches, asked, done = {}, {}, {}, 0
 
 local function want(branch, name)
     local field = branch .. name
@@ -10,22 +10,24 @@ local function want(branch, name)
     fields[#fields + 1], branches[#branches + 1] = field, branch
 end
 
--- Field and value of each, in turn.
-local function gather(parts)
-    local found, size, from = {}, 0, 1
-    while fields[from] do
-        local last = math.min(#fields, from + 999)
-        local values = redis.call('HMGET', parts, unpack(fields, from, last))
+-- Put field and value of each that is there into `found`, in turn, if it is given.
+local function gather(parts, found)
+    local size = 0
+    while fields[done + 1] do
+        local last = math.min(#fields, done + 1000)
+        local values = redis.call('HMGET', parts, unpack(fields, done + 1, last))
         for i = 1, #values do
             local value = values[i]
             if value then
-                found[size + 1], found[size + 2] = fields[from + i - 1], value
-                size = size + 2
+                if found then
+                    found[size + 1], found[size + 2] = fields[done + i], value
+                    size = size + 2
+                end
                 local after = after_of(value)
-                if after then want(branches[from + i - 1], after) end
+                if after then want(branches[done + i], after) end
             end
         end
-        from = last + 1
+        done = last
     end
     return found
 end

@@ -1,4 +1,4 @@
--- Taken in by commit.lua, after `points` and `chains`. Not a script of its own.
+-- Taken in by commit.lua, after `points`. Not a script of its own.
 
 -- Delete checkpoints with their writes, and note their branches. In ARGV from `at` on: how many, and of each `branch NUL id NUL`.
 local function drop_points(at, points, writes, touched)
@@ -12,26 +12,26 @@ local function drop_points(at, points, writes, touched)
     return count
 end
 
--- Delete the parts of a branch that no checkpoint needs.
-local function sweep(branch, points, parts)
-    local needed, low = {}, '[' .. branch
-    repeat
-        local members = redis.call('ZRANGEBYLEX', points, low, past(branch), 'LIMIT', 0, 500)
-        for i = 1, #members do
-            local _, _, fields = read_point(members[i])
-            for k = 2, #fields do
-                local name = fields[k]
-                while name and not needed[branch .. name] do
-                    needed[branch .. name] = true
-                    local value = redis.call('HGET', parts, branch .. name)
-                    name = value and after_of(value)
-                end
+-- Delete the parts of these branches that no checkpoint needs.
+local function sweep(touched, points, parts)
+    --include chains
+    --include gather
+    for branch in pairs(touched) do
+        local low = '[' .. branch
+        repeat
+            local members = redis.call('ZRANGEBYLEX', points, low, past(branch), 'LIMIT', 0, 250)
+            for i = 1, #members do
+                local _, _, point = read_point(members[i])
+                for k = 2, #point do want(branch, point[k]) end
             end
-        end
-        if #members > 0 then low = '(' .. members[#members] end
-    until #members < 500
-    local names = redis.call('HKEYS', parts)
-    for i = 1, #names do
-        if string.sub(names[i], 1, #branch) == branch and not needed[names[i]] then redis.call('HDEL', parts, names[i]) end
+            gather(parts)
+            if #members > 0 then low = '(' .. members[#members] end
+        until #members < 250
     end
+    local names, unneeded = redis.call('HKEYS', parts), {}
+    for i = 1, #names do
+        local name = names[i]
+        if not asked[name] and touched[string.sub(name, 1, (string.find(name, '\0', 1, true)))] then unneeded[#unneeded + 1] = name end
+    end
+    for i = 1, #unneeded, 1000 do redis.call('HDEL', parts, unpack(unneeded, i, math.min(i + 999, #unneeded))) end
 end
