@@ -20,6 +20,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from ....errors import InvalidError
 from .looking import Keys, open_keys
+from .names import Names, check_place
 from .records import Broken, Closing, Found, FoundWrite, reason_of
 from .values import load
 
@@ -35,22 +36,29 @@ class PlainRedisSource(Closing):
         self._keys = keys
         self._prefix = prefix.rstrip(":")
         self._serde = serde
+        self._timelines = Names()
 
     async def read(self) -> AsyncIterator[Found | Broken]:
         """See Source.read."""
-        registry = f"{self._prefix}:threads".encode()
-        async for fields in self._keys.fields(registry):
+        async for broken in self._learn():
+            yield broken
+        for page in self._timelines.pages(PAGE):
+            for (thread, branch, _), timeline in page:
+                async for found in self._read_branch(timeline, thread, branch):
+                    yield found
+
+    async def _learn(self) -> AsyncIterator[Broken]:
+        """Remember the timelines of all threads."""
+        async for fields in self._keys.fields(f"{self._prefix}:threads".encode()):
+            rows = []
             for timeline, about in fields:
                 try:
                     entry = json.loads(about)
-                    thread, branch = entry["thread"], entry["ns"]
-                    if not isinstance(thread, str) or not isinstance(branch, str):
-                        raise InvalidError("its thread or namespace is no text")
+                    thread, branch = check_place(entry["thread"], entry["ns"])
+                    rows.append((thread, branch, "", timeline))
                 except (ValueError, KeyError, TypeError) as error:
                     yield Broken("thread", _name(timeline), reason_of(error))
-                    continue
-                async for found in self._read_branch(timeline, thread, branch):
-                    yield found
+            self._timelines.add(rows)
 
     async def _read_branch(self, timeline: bytes, thread: str, branch: str) -> AsyncIterator[Found | Broken]:
         last: bytes | None = None
@@ -107,7 +115,8 @@ class PlainRedisSource(Closing):
         return load(self._serde, packed["t"], base64.b64decode(packed["d"], validate=True))
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections, and remove the temporary file."""
+        self._timelines.close()
         await self._keys.aclose()
 
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
-import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from typing import Any, Final
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
@@ -20,7 +19,8 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 from ....errors import InvalidError
 from .envelopes import revive_json
 from .looking import Keys, open_keys
-from .records import Broken, Closing, Found, FoundWrite, reason_of
+from .names import Names, Place, check_place
+from .records import Broken, Closing, Found, FoundWrite, Kind, reason_of
 from .values import load
 
 PREFIX: Final = "checkpoint"
@@ -32,11 +32,6 @@ _NO_ID: Final = "00000000-0000-0000-0000-000000000000"
 """What the package writes for an empty namespace, and for an empty id."""
 _PLACE: Final = ("$.thread_id", "$.checkpoint_ns", "$.checkpoint_id")
 
-_TABLES: Final = """
-    CREATE TABLE found (thread, ns, id, key BLOB, PRIMARY KEY (thread, ns, id, key)) WITHOUT ROWID;
-    CREATE TABLE written (thread, ns, id, key BLOB, PRIMARY KEY (thread, ns, id, key)) WITHOUT ROWID;
-"""
-
 
 class RedisJsonSource(Closing):
     """The documents of langgraph-checkpoint-redis."""
@@ -46,27 +41,22 @@ class RedisJsonSource(Closing):
         self._prefix = prefix
         self._write_prefix = write_prefix
         self._serde = serde
-        # An empty name is a file of SQLite's own, which is gone when it is closed.
-        self._names = sqlite3.connect("", isolation_level=None)
-        self._names.executescript(_TABLES)
+        self._found_keys, self._written_keys = Names(), Names()
 
     async def read(self) -> AsyncIterator[Found | Broken]:
         """See Source.read."""
-        for table, prefix in (("found", self._prefix), ("written", self._write_prefix)):
-            async for broken in self._learn(table, prefix):
-                yield broken
-        last: Sequence[Any] = ("", "", "", b"")
-        query = "SELECT * FROM found WHERE (thread, ns, id, key) > (?, ?, ?, ?) ORDER BY thread, ns, id, key LIMIT ?"
-        while page := self._names.execute(query, (*last, PAGE)).fetchall():
-            last = page[-1]
-            for row, document in zip(page, await self._keys.json([row[3] for row in page]), strict=True):
+        async for broken in self._learn("checkpoint", self._prefix, self._found_keys):
+            yield broken
+        async for broken in self._learn("write", self._write_prefix, self._written_keys):
+            yield broken
+        for page in self._found_keys.pages(PAGE):
+            for (place, key), document in zip(page, await self._keys.json([key for _, key in page]), strict=True):
                 if document is not None:
-                    for found in await self._found(row[:3], row[3], document):
+                    for found in await self._found(place, key, document):
                         yield found
 
-    async def _learn(self, table: str, prefix: str) -> AsyncIterator[Broken]:
-        """Put the names of all documents of a kind into the temporary file."""
-        kind = "checkpoint" if table == "found" else "write"
+    async def _learn(self, kind: Kind, prefix: str, names: Names) -> AsyncIterator[Broken]:
+        """Remember the keys of all documents of a kind, by the checkpoint that they are of."""
         async for keys in self._keys.keys(f"{prefix}:".encode()):
             rows = []
             for key, told in zip(keys, await self._keys.json(keys, *_PLACE), strict=True):
@@ -75,15 +65,13 @@ class RedisJsonSource(Closing):
                         if await self._keys.exists(key):
                             raise InvalidError("the key holds no JSON document")
                         continue
-                    place = [json.loads(told)[path][0] for path in _PLACE]
-                    if not all(isinstance(part, str) for part in place):
-                        raise InvalidError("its thread, namespace or id is no text")
-                    rows.append((*place, key))
+                    thread, ns, id = check_place(*(json.loads(told)[path][0] for path in _PLACE))
+                    rows.append((thread, ns, id, key))
                 except (ValueError, LookupError, TypeError) as error:
-                    yield Broken("checkpoint" if kind == "checkpoint" else "write", _name(key), reason_of(error))
-            self._names.executemany(f"INSERT OR IGNORE INTO {table} VALUES (?, ?, ?, ?)", rows)
+                    yield Broken(kind, _name(key), reason_of(error))
+            names.add(rows)
 
-    async def _found(self, stored_place: tuple[str, str, str], key: bytes, raw: bytes) -> list[Found | Broken]:
+    async def _found(self, stored_place: Place, key: bytes, raw: bytes) -> list[Found | Broken]:
         thread, ns, id = stored_place
         place = (_real_id(thread), _real_text(ns), _real_id(id))
         try:
@@ -101,9 +89,7 @@ class RedisJsonSource(Closing):
             stored.pop("pending_sends", None)
         found: list[Found | Broken] = []
         writes = []
-        keys = [
-            row[0] for row in self._names.execute("SELECT key FROM written WHERE thread = ? AND ns = ? AND id = ?", stored_place)
-        ]
+        keys = self._written_keys.of(stored_place)
         for name, write in zip(keys, await self._keys.json(keys), strict=True):
             try:
                 if write is not None:
@@ -121,7 +107,8 @@ class RedisJsonSource(Closing):
 
     async def aclose(self) -> None:
         """Close the connections, and remove the temporary file."""
-        self._names.close()
+        self._found_keys.close()
+        self._written_keys.close()
         await self._keys.aclose()
 
 

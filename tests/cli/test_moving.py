@@ -1,0 +1,123 @@
+"""`clew import --layout`: killed in the middle it goes on, and what it says is for people or for programs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from langchain_core.messages import HumanMessage
+from langgraph.checkpoint.base import Checkpoint, empty_checkpoint
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
+
+from clew import Ref, Store, connect
+from clew.adapters.langgraph import ClewSaver
+from clew.adapters.langgraph.moving import move
+
+from ..support import wait_until
+from .conftest import OWNER, Clew, told
+
+
+async def fill(path: Path, count: int) -> None:
+    """Put checkpoints of a growing conversation, each with two writes."""
+    async with AsyncSqliteSaver.from_conn_string(str(path)) as saver:
+        messages = []
+        configurable = {"thread_id": "t", "checkpoint_ns": ""}
+        for n in range(count):
+            messages.append(HumanMessage(f"message {n}", id=f"m{n}"))
+            versions: dict[str, str | int | float] = {"messages": f"{n + 1:032}.{n}"}
+            values = {"messages": list(messages)}
+            id = f"{n:06}"
+            checkpoint: Checkpoint = {**empty_checkpoint(), "id": id, "channel_values": values, "channel_versions": versions}
+            await saver.aput({"configurable": configurable}, checkpoint, {"source": "loop", "step": n}, versions)
+            configurable = {**configurable, "checkpoint_id": f"{n:06}"}
+            await saver.aput_writes({"configurable": configurable}, [("a", n), ("b", n)], "task", "~path")
+
+
+def start(words: list[str], environment: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    """Start a command, to be killed."""
+    command = [sys.executable, "-m", "clew.cli", *words]
+    return subprocess.Popen(command, env=environment, cwd=folder, stderr=subprocess.DEVNULL)
+
+
+async def count_checkpoints(store: Store) -> int:
+    """Return how many have come, of the first thousand."""
+    return len((await store.checkpoints.list(Ref(OWNER, "t"), limit=1000, bare=True)).checkpoints)
+
+
+async def test_an_import_killed_in_the_middle_goes_on_and_doubles_nothing(
+    environment: dict[str, str], url: str, tmp_path: Path
+) -> None:
+    count = 120
+    await fill(tmp_path / "langgraph.db", count)
+    words = ["import", "--layout", "langgraph-sqlite", "langgraph.db"]
+    async with connect(url) as store:
+
+        async def has_enough() -> bool:
+            return await count_checkpoints(store) >= 20
+
+        with start(words, environment, tmp_path) as process:
+            try:
+                await wait_until(has_enough, timeout=30)
+            finally:
+                process.kill()
+        assert process.returncode == -signal.SIGKILL
+        moved = await count_checkpoints(store)
+        assert 20 <= moved < count
+        report = await move("langgraph-sqlite", str(tmp_path / "langgraph.db"), store, OWNER, lambda _: None)
+        assert (report.threads, report.there, report.checkpoints, report.left) == (1, moved, count - moved, 0)
+        saver = ClewSaver(store, owner=OWNER)
+        found = [each async for each in saver.alist({"configurable": {"thread_id": "t"}})]
+        assert [each.checkpoint["id"] for each in found] == [f"{n:06}" for n in range(count)][::-1]
+        for each in found:
+            n = int(each.checkpoint["id"])
+            assert len(each.checkpoint["channel_values"]["messages"]) == n + 1
+            assert each.pending_writes == [("task", "a", n), ("task", "b", n)]
+        assert len(list(await store.items.page(Ref(OWNER, "t"), limit=1000))) == count
+
+
+async def test_what_was_left_is_told_and_has_an_exit_code_of_its_own(clew: Clew, tmp_path: Path) -> None:
+    import sqlite3
+
+    await fill(tmp_path / "langgraph.db", 3)
+    with sqlite3.connect(tmp_path / "langgraph.db") as db:
+        db.execute("UPDATE checkpoints SET checkpoint = x'c1' WHERE checkpoint_id = '000001'")
+    db.close()
+    done = clew("import", "--layout", "langgraph-sqlite", "langgraph.db", "--owner", "grace", "--json")
+    report = json.loads(done.stdout)
+    assert (done.returncode, report.pop("details")) == (
+        7,
+        [
+            {
+                "kind": "checkpoint",
+                "thread": "t",
+                "checkpoint_ns": "",
+                "checkpoint_id": "000001",
+                "where": "langgraph.db, checkpoint 000001",
+                "reason": "it cannot be read (ValueError)",
+            }
+        ],
+    )
+    assert report == {
+        "layout": "langgraph-sqlite",
+        "source": "langgraph.db",
+        "owner": "grace",
+        "threads": 1,
+        "checkpoints": 2,
+        "writes": 4,
+        "there": 0,
+        "left": 1,
+    }
+    done = clew("import", "--layout", "langgraph-sqlite", "langgraph.db", CLEW_OWNER="")
+    assert done.returncode == 7
+    assert done.stdout == ""
+    assert "--owner says whose else" in done.stderr
+    assert "left: checkpoint langgraph.db, checkpoint 000001" in done.stderr
+
+
+def test_an_unknown_layout_is_refused(clew: Clew) -> None:
+    done = clew("import", "--layout", "letta", "x", "--json")
+    assert (done.returncode, told(done)["exit_code"]) == (2, 2)
+    assert "langgraph-plainredis" in told(done)["message"]
