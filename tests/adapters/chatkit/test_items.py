@@ -8,8 +8,17 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from chatkit.types import ClientToolCallItem, HiddenContextItem, SDKHiddenContextItem, ThreadItem, WidgetItem
+from chatkit.types import (
+    AssistantMessageItem,
+    ClientToolCallItem,
+    HiddenContextItem,
+    SDKHiddenContextItem,
+    ThreadItem,
+    WidgetItem,
+)
 from chatkit.widgets import Card, Text
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import TypeAdapter
 
 from clew import NewItem, Store
@@ -219,3 +228,21 @@ async def test_what_is_no_json_is_refused_in_plain_words(kit: Kit) -> None:
             await kit.add_thread_item(thread_id, item, ADA)
         assert caught.value.allow_retry is False
     assert await ids_of(kit, thread_id, ADA) == []
+
+
+async def test_langgraphs_messages_are_shown_and_stay_what_they_are_when_they_are_saved(store: Store, kit: Kit) -> None:
+    thread_id = await make_thread(kit, ADA)
+    ref = kit.ref_of(thread_id, ADA)
+    messages = [HumanMessage("Hello"), AIMessage("Good morning"), SystemMessage("Be brief.")]
+    for message, author in zip(messages, ("user", "assistant", "system"), strict=True):
+        kind, data = JsonPlusSerializer().dumps_typed(message)
+        await store.items.append(ref, NewItem(data, codec=f"langgraph/{kind}", author=author))
+    before = list(await store.items.page(ref))
+    shown = (await kit.load_thread_items(thread_id, None, 9, "asc", ADA)).data
+    assert [item.type for item in shown] == ["user_message", "assistant_message", "sdk_hidden_context"]
+    for item in shown:
+        if isinstance(item, AssistantMessageItem):
+            assert item.content[0].text == "Good morning"
+            item.content[0].text = "changed"
+        await kit.save_item(thread_id, item, ADA)
+    assert list(await store.items.page(ref)) == before

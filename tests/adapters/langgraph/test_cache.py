@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import operator
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Annotated, Any, TypedDict
 
 import pytest
@@ -25,12 +25,6 @@ from clew.limits import MAX_DATA_BYTES
 from ...support import wait_until
 
 WEEK = 7 * 24 * 3600
-
-
-@pytest.fixture(params=["sqlite", "valkey-9.1"])
-def url(request: pytest.FixtureRequest, url_of: Callable[..., str]) -> str:
-    """A URL that is this test's own, on each engine in turn."""
-    return url_of(request.param)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """ChatKit's thread items as clew's: the SDK's own JSON, kept byte for byte, and what becomes of it when it is saved again.
 
 An item that this SDK cannot read stands in its page as a hidden one, which keeps its id and its place, and which nobody is shown.
+One of LangGraph's stands there as the message it is, and is never written anew.
 """
 
 from __future__ import annotations
@@ -10,12 +11,23 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from chatkit.types import SDKHiddenContextItem, ThreadItem
+from chatkit.types import (
+    AssistantMessageContent,
+    AssistantMessageItem,
+    InferenceOptions,
+    SDKHiddenContextItem,
+    ThreadItem,
+    UserMessageContent,
+    UserMessageItem,
+    UserMessageTextContent,
+)
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError
 
 from clew import Item, NewItem
 from clew.errors import InvalidError
+from clew.texts import item_text
+from clew.transcoding import is_translated
 
 from .failures import AlreadyCompletedError
 from .merging import is_same, merge
@@ -34,6 +46,8 @@ _ADAPTER: Final[TypeAdapter[ThreadItem]] = TypeAdapter(ThreadItem)
 
 def read_item(item: Item, thread_id: str) -> ThreadItem:
     """Return what is stored as the SDK sees it, a hidden item where it cannot."""
+    if is_translated(item):
+        return _shown(item, thread_id)
     try:
         if item.unreadable is None:
             return _ADAPTER.validate_json(item.data)
@@ -48,6 +62,20 @@ def make_stand_in(item: Item, thread_id: str) -> SDKHiddenContextItem:
     """Return the hidden item in the place of one that cannot be read."""
     created = datetime.fromtimestamp(item.created_ms / 1000) if item.unreadable is None else datetime.fromtimestamp(0)
     return SDKHiddenContextItem(id=item.id, thread_id=thread_id, created_at=created, content=UNREADABLE)
+
+
+def _shown(item: Item, thread_id: str) -> ThreadItem:
+    """Return the message that another framework's item is, as ChatKit has messages."""
+    created, text = datetime.fromtimestamp(item.created_ms / 1000), item_text(item)
+    if item.author == "user":
+        said: list[UserMessageContent] = [UserMessageTextContent(text=text)]
+        return UserMessageItem(
+            id=item.id, thread_id=thread_id, created_at=created, content=said, inference_options=InferenceOptions()
+        )
+    if item.author == "system":
+        return SDKHiddenContextItem(id=item.id, thread_id=thread_id, created_at=created, content=text)
+    answer = [AssistantMessageContent(text=text)]
+    return AssistantMessageItem(id=item.id, thread_id=thread_id, created_at=created, content=answer)
 
 
 def make_item(item: ThreadItem, stored: Item | None, *, was: Item | None = None, author: str | None = None) -> NewItem | None:
@@ -72,6 +100,8 @@ def make_item(item: ThreadItem, stored: Item | None, *, was: Item | None = None,
     if stored is None:
         return _new_item(item, data, author)
     if _is_stand_in(item):
+        return None
+    if is_translated(stored):
         return None
     status = getattr(item, "status", None)
     if stored.status in DONE and status == "pending":
