@@ -12,8 +12,9 @@ from clew.backends.redis.client import Client
 from clew.backends.redis.trips import Request
 from clew.checkpoints import CheckpointPage, Fenced, Part, PutCheckpoint, PutWrites, Span, Write
 from clew.codec import make_entry
-from clew.errors import ConflictError, FencedError, InvalidError, NotReplicatedError
+from clew.errors import ConflictError, FencedError, FullError, InvalidError, NotReplicatedError
 from clew.records import PRESENT, Append, Change, Expire, PutDocument, Trim, Truncate
+from servers import Server
 from tests.conftest import Pool
 from tests.keyspace import list_keys
 from tests.support import fresh_partition
@@ -264,6 +265,34 @@ async def test_a_step_waits_for_the_replicas_that_the_url_asks_for(url_of: Calla
                 await store.commit(partition, step, expect=expect)
         page = await store.get_checkpoint(partition, "")
         assert (told(page), len(page.checkpoints[0].writes)) == ([1], 1)
+    finally:
+        await store.aclose()
+
+
+@pytest.mark.parametrize("program", ["redis-6.2", "redis-8.2"])
+async def test_a_full_server_refuses_a_step_whole(program: str, own_server: Callable[..., Server]) -> None:
+    server = own_server(program, options={"maxmemory-policy": "noeviction"})
+    store, partition = await open_backend(server.url), fresh_partition()
+    try:
+        await store.commit(partition, [*add(1), put("1", (-1, 1))], expect=0)
+        # Known to the server before it is full: loading a script takes memory too.
+        await store.commit(partition, [write("1", 0)], expect=PRESENT)
+
+        async def look() -> object:
+            return await store.get_checkpoint(partition, ""), await store.trace_checkpoint(partition, "", None, ["list"])
+
+        before = await look()
+        server.call("CONFIG", "SET", "maxmemory", 1)
+        steps: list[list[Change]] = [[put("2")], [*add(2), put("2", (-1, 1))], [write("1", 1)]]
+        for step in steps:
+            with pytest.raises(FullError):
+                await store.commit(partition, step, expect=PRESENT)
+        if program != "redis-6.2":
+            # Which takes no MULTI while it is full.
+            assert await look() == before
+        server.call("CONFIG", "SET", "maxmemory", 0)
+        assert await look() == before
+        assert (await store.commit(partition, steps[1], expect=PRESENT)).outcomes[0] == 2
     finally:
         await store.aclose()
 

@@ -48,7 +48,9 @@ end
 
 local function put_point(at, points, parts, positions)
     local start = ARGV[at + 1]
-    redis.call('ZREMRANGEBYLEX', points, '[' .. start, past(start))
+    local low, high = '[' .. start, past(start)
+    -- Counted first: a full server refuses a script whose first write needs memory, and not one that has begun to write.
+    if redis.call('ZLEXCOUNT', points, low, high) > 0 then redis.call('ZREMRANGEBYLEX', points, low, high) end
     redis.call('ZADD', points, 0, ARGV[at + 2])
     local from = at + 4 + ARGV[at + 3]
     for i = from + 1, from + 3 * ARGV[from], 3 do
