@@ -66,17 +66,16 @@ class RedisJsonSource(Closing):
                             raise InvalidError("the key holds no JSON document")
                         continue
                     thread, ns, id = check_place(*(json.loads(told)[path][0] for path in _PLACE))
-                    rows.append((thread, ns, id, key))
+                    rows.append((_real_id(thread), _real_text(ns), _real_id(id), key))
                 except (ValueError, LookupError, TypeError) as error:
                     yield Broken(kind, _name(key), reason_of(error))
             names.add(rows)
 
-    async def _found(self, stored_place: Place, key: bytes, raw: bytes) -> list[Found | Broken]:
-        thread, ns, id = stored_place
-        place = (_real_id(thread), _real_text(ns), _real_id(id))
+    async def _found(self, place: Place, key: bytes, raw: bytes) -> list[Found | Broken]:
         try:
             document = json.loads(raw)
-            stored = dict(document["checkpoint"])
+            stored = document["checkpoint"]
+            stored = dict(json.loads(stored) if isinstance(stored, str) else stored)
             metadata = _metadata(document.get("metadata"))
             parent = document.get("parent_checkpoint_id") or ""
             values = {channel: revive_json(value) for channel, value in (stored.get("channel_values") or {}).items()}
@@ -89,7 +88,7 @@ class RedisJsonSource(Closing):
             stored.pop("pending_sends", None)
         found: list[Found | Broken] = []
         writes = []
-        keys = self._written_keys.of(stored_place)
+        keys = self._written_keys.of(place)
         for name, write in zip(keys, await self._keys.json(keys), strict=True):
             try:
                 if write is not None:
