@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import UTC, datetime
 from itertools import product
 from typing import Any, TypedDict, TypeVar, cast
@@ -29,7 +29,7 @@ import servers
 from bench.chatkit.trips import count_trips
 from clew import InvalidError, Store
 from clew.adapters.langgraph import ClewStore
-from clew.adapters.langgraph.memories import vectors
+from clew.adapters.langgraph.memories import keeping, vectors
 from clew.adapters.langgraph.memories.stored import Meta, encode_meta
 from clew.ids import new_id
 from clew.limits import MAX_DATA_BYTES
@@ -202,6 +202,47 @@ async def test_a_deleted_item_leaves_no_vector(store: Store, ours: ClewStore) ->
         assert [key for key in found.documents if key != "ends"] == []
     await ours.adelete(("never",), "k")
     assert await store.backend.revision(Partition(ours.owner, "langgraph-store/items/never")) == 0
+
+
+async def test_many_vectors_are_fetched_once_and_never_older_than_they_are(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keeping, "LEAST_BYTES", 10 * 4 * DIMS)
+    monkeypatch.setattr(keeping, "MOST_BYTES", 25 * 4 * DIMS)
+    seen = Fetched(cast(WholeBackend, store.backend))
+    owner = f"ada-{new_id()}"
+    ours = ClewStore(Store(cast(Any, seen)), owner=owner, index=index_of())
+    other = ClewStore(store, owner=owner, index=index_of())
+
+    async def search(namespace: str) -> int:
+        seen.whole = 0
+        await ours.asearch((namespace,), query="what", limit=30)
+        return seen.whole
+
+    for namespace, count in (("small", 9), ("first", 12), ("second", 12), ("large", 26)):
+        await other.abatch([PutOp((namespace,), f"k{at}", {"text": f"{at}"}) for at in range(count)])
+    names = ("small", "first", "second", "large")
+    again = {name: (await search(name), await search(name)) for name in names}
+    assert again == {"small": (1, 1), "first": (1, 0), "second": (1, 0), "large": (1, 1)}
+    assert [await search(name) for name in ("first", "second")] == [0, 0]
+    await other.aput(("first",), "k3", {"text": "what"})
+    (best, *_) = await ours.asearch(("first",), query="what")
+    assert (best.key, best.value) == ("k3", {"text": "what"})
+    await other.abatch([PutOp(("second",), "more", {"text": "a"}), PutOp(("second",), "k1", None)])
+    assert [await search(name) for name in ("second", "first", "second")] == [1, 0, 0]
+    await other.abatch([PutOp(("third",), f"k{at}", {"text": f"{at}"}) for at in range(12)])
+    assert [await search(name) for name in ("third", "second", "first")] == [1, 0, 1]
+
+
+class Fetched(Recorder):
+    """A backend that counts how often a partition of vectors is fetched as a whole."""
+
+    def __init__(self, inner: WholeBackend) -> None:
+        super().__init__(inner)
+        self.whole = 0
+
+    async def fetch(self, partition: Partition, keys: Sequence[str] | None = None) -> Snapshot:
+        if keys is None and "vectors" in partition.name:
+            self.whole += 1
+        return await super().fetch(partition, keys)
 
 
 # -- in a graph, and what it costs --------------------------------------------------------------------------------------------

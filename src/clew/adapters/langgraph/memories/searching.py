@@ -5,6 +5,7 @@ The store has no index of what values say: a search reads every item below its p
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,10 +14,11 @@ from langgraph.store.base import ListNamespacesOp
 
 from ....errors import InvalidError
 from ....records import Snapshot
-from .namespaces import ITEMS, LABELS, VECTORS, Namespace, check_conditions, document_key, first_of, matches, may_lead
+from .keeping import Keeping
+from .namespaces import ITEMS, LABELS, Namespace, check_conditions, document_key, first_of, matches, may_lead
 from .shelves import Shelves, together
 from .stored import ENDS, Found, find_items
-from .vectors import VECTOR, Vectors, read_vectors, score
+from .vectors import VECTOR, Vectors, score
 from .writing import LABEL
 
 _OPERATORS: Final = ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte")
@@ -37,24 +39,27 @@ class Walked:
     vectors: dict[tuple[Namespace, str], Vectors] = field(default_factory=dict)
 
 
-async def walk(shelves: Shelves, prefix: Namespace, *, vectors: bool) -> Walked:
-    """Read every item below a prefix: one trip for each level."""
+async def walk(shelves: Shelves, prefix: Namespace, keeping: Keeping | None) -> Walked:
+    """Read every item below a prefix, and its vectors where they are wanted: one trip for each level."""
     found = Walked()
-    kinds = (LABELS, ITEMS, VECTORS) if vectors else (LABELS, ITEMS)
     level = [prefix]
     while level:
-        answers = await together(shelves.fetch(kind, namespace) for namespace in level for kind in kinds)
+        reading = together(shelves.fetch(kind, namespace) for namespace in level for kind in (LABELS, ITEMS))
+        if keeping is None:
+            answers, kept = await reading, list[Mapping[str, Vectors]]()
+        else:
+            answers, kept = await asyncio.gather(reading, together(map(keeping.fetch, level)))
         following: list[Namespace] = []
         for at, namespace in enumerate(level):
-            labels, items, *more = answers[at * len(kinds) : (at + 1) * len(kinds)]
+            labels, items = answers[2 * at : 2 * at + 2]
             following += below(namespace, labels)
             here = find_items(items, namespace)
             found.items += here
             found.ends[namespace] = items.documents.get(ENDS)
-            for item in here if more else ():
-                kept = read_vectors(more[0].documents.get(document_key(VECTOR, item.key), b""))
-                if kept is not None and kept.mark == item.meta.mark:
-                    found.vectors[namespace, item.key] = kept
+            for item in here if kept else ():
+                vectors = kept[at].get(document_key(VECTOR, item.key))
+                if vectors is not None and vectors.mark == item.meta.mark:
+                    found.vectors[namespace, item.key] = vectors
         level = following
     return found
 

@@ -32,6 +32,7 @@ from ....blocking import Connection
 from ....errors import InvalidError
 from ....limits import check_id
 from .gathering import Gathering, Put
+from .keeping import Keeping
 from .namespaces import ITEMS, Namespace, document_key
 from .searching import accepts, check_filter, list_namespaces, order, walk
 from .shelves import Shelves, together
@@ -170,6 +171,7 @@ class ClewStore(BaseStore):
     def _belong_to(self, owner: str) -> None:
         self.owner = check_id(owner, "the owner")
         self._shelves = Shelves(self._connection, owner)
+        self._keeping = Keeping(self._shelves)
         self._writing = Writing(self._shelves)
         self._gathering = Gathering(self._writing.write)
         self._sweeper = Sweeper(self._shelves)
@@ -197,9 +199,9 @@ class ClewStore(BaseStore):
         meant = self._embedding if op.query else None
         if meant is None:
             query = None
-            walked = await walk(self._shelves, op.namespace_prefix, vectors=False)
+            walked = await walk(self._shelves, op.namespace_prefix, None)
         else:
-            walking = walk(self._shelves, op.namespace_prefix, vectors=True)
+            walking = walk(self._shelves, op.namespace_prefix, self._keeping)
             query, walked = await asyncio.gather(meant.embed_query(op.query or ""), walking)
         wanted = op.filter
         chosen = walked.items if not wanted else [item for item in walked.items if accepts(wanted, item.value())]
