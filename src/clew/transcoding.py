@@ -22,7 +22,7 @@ from .errors import UnreadableError
 from .limits import MAX_DEPTH
 from .model import JSON, Item
 
-__all__ = ["is_encrypted", "is_translated", "plain_value"]
+__all__ = ["is_encrypted", "is_translated", "may_name_code", "plain_value"]
 
 _FAMILY: Final = "langgraph/"
 """How the codecs begin that name a type of LangGraph's serializer."""
@@ -63,6 +63,11 @@ def is_translated(item: Item) -> bool:
 def is_encrypted(item: Item) -> bool:
     """Tell whether the codec says that the data is encrypted, as `langgraph/msgpack+aes` does."""
     return item.codec.startswith(_FAMILY) and "+" in item.codec
+
+
+def may_name_code(codec: str) -> bool:
+    """Tell whether data of a codec may name code that its framework runs when it reads it: take it from nobody who may not."""
+    return codec.startswith(_FAMILY)
 
 
 def _plain(value: Any, depth: int) -> JSON:

@@ -34,6 +34,7 @@ from .wire import (
     ItemsBody,
     ItemView,
     ReplaceBody,
+    check_codec,
     data_of,
     item_etag,
     item_view,
@@ -114,6 +115,7 @@ async def replace(request: Request) -> Response:
     data = data_of(body.data, body.data_base64)
     items, ref, id = store_of(request).items, ref_of(request), request.path_params["item"]
     seen = await _seen(request, ref, id)
+    check_codec((seen or await items.get(ref, id)).codec)
     try:
         found = await items.replace(
             ref,
@@ -121,7 +123,7 @@ async def replace(request: Request) -> Response:
             data,
             expect=seen,
             kind=UNSET if isinstance(body.kind, UnsetType) else body.kind,
-            codec=UNSET if isinstance(body.codec, UnsetType) else body.codec,
+            codec=UNSET if isinstance(body.codec, UnsetType) else check_codec(body.codec),
             author=UNSET if isinstance(body.author, UnsetType) else body.author,
             parent=UNSET if isinstance(body.parent, UnsetType) else body.parent,
             status=UNSET if isinstance(body.status, UnsetType) else body.status,

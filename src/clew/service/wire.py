@@ -16,7 +16,7 @@ from ..errors import InvalidError, UnreadableError
 from ..limits import MAX_CHANGES, MAX_ID_BYTES, MAX_TITLE_BYTES, MAX_TTL_MS, check_json
 from ..model import Item, NewItem, Thread
 from ..runs import Run
-from ..transcoding import is_translated, plain_value
+from ..transcoding import is_translated, may_name_code, plain_value
 
 T = TypeVar("T")
 
@@ -246,7 +246,7 @@ def new_items(bodies: Sequence[ItemBody]) -> list[NewItem]:
             data_of(each.data, each.data_base64),
             id=each.id,
             kind=each.kind,
-            codec=each.codec,
+            codec=check_codec(each.codec),
             author=each.author,
             parent=each.parent,
             status=each.status,
@@ -255,6 +255,15 @@ def new_items(bodies: Sequence[ItemBody]) -> list[NewItem]:
         )
         for each in bodies
     ]
+
+
+def check_codec(codec: str) -> str:
+    """Return the codec of an item that comes over HTTP, or raise InvalidError where only its framework may write such items."""
+    if may_name_code(codec):
+        raise InvalidError(
+            f"an item of codec {codec!r} is written by its framework alone, since it may name code: append one of another codec"
+        )
+    return codec
 
 
 def thread_view(thread: Thread) -> ThreadView:

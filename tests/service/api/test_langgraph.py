@@ -8,10 +8,12 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
+from msgspec.msgpack import Ext
 from typer.testing import CliRunner
 
 import clew
@@ -21,7 +23,7 @@ from clew.mcp.desk import Desk, Shelf, Shelves
 from clew.mcp.searching import Search, search
 from clew.mcp.views import read_messages
 
-from .conftest import SESSIONS, THREADS, Serve
+from .conftest import SESSIONS, THREADS, Serve, problem
 
 THREAD = "trip:{1}*"
 
@@ -110,3 +112,29 @@ async def read_over_http(serve: Serve, url: str) -> None:
         ("user_message" if author == "user" else "assistant_message", text) for author, _, text in SAID[1:]
     ]
     assert (await api.eve.get(f"{THREADS}/{THREAD}/items")).status_code == 404
+
+
+async def test_nobody_writes_over_http_what_a_graph_would_make_objects_of(serve: Serve, url_of: Callable[..., str]) -> None:
+    url = url_of("sqlite")
+    async with clew.connect(url) as store:
+        await talk(store)
+        api = await serve(url)
+        here = f"{THREADS}/{THREAD}/items"
+        evil = base64.b64encode(msgspec.msgpack.encode(Ext(0, msgspec.msgpack.encode(["os", "system", "exit"])))).decode()
+        body = {"data_base64": evil, "codec": "langgraph/msgpack"}
+        mine = (await api.ada.post(here, json={"items": [{"id": "mine", "data": 1}]})).json()["ids"][0]
+        before = list(await store.items.page(clew.Ref("ada", THREAD)))
+        first = before[0]
+        tag = (await api.ada.get(f"{here}/{first.id}")).headers["etag"]
+        for reply in (
+            await api.ada.post(here, json={"items": [body]}),
+            await api.ada.post(THREADS, json={"items": [body]}),
+            await api.ada.put(f"{here}/{mine}", json=body),
+            await api.ada.put(f"{here}/{first.id}", json={"data_base64": evil}),
+            await api.ada.put(f"{here}/{first.id}", json={"data_base64": evil}, headers={"if-match": tag}),
+            await api.ada.put(f"{here}/{first.id}", json={"data": 1, "codec": "json"}),
+        ):
+            assert problem(reply) == "invalid"
+            assert "its framework alone" in reply.json()["detail"]
+        assert list(await store.items.page(clew.Ref("ada", THREAD))) == before
+        assert (await api.ada.put(f"{here}/{mine}", json={"data": 2})).status_code == 200
