@@ -83,6 +83,13 @@ def test_a_message_reads_as_it_was_said(message: BaseMessage, text: str) -> None
     assert message_of(item_of(message)).text == text
 
 
+def test_tool_calls_of_the_chat_completions_are_shown_too() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Zürich"}'}}
+    for content, text in ((None, ""), ("", ""), ("Let me look.", "Let me look.\n")):
+        data = json.dumps({"role": "assistant", "content": content, "tool_calls": [call]}).encode()
+        assert item_text(make_entry("an item", data)) == f'{text}→ weather({{"city": "Zürich"}})'
+
+
 def test_a_message_is_json_for_programs_on_every_way_out_with_its_bytes_beside_it() -> None:
     item = item_of(AIMessage("No.", id="a1", tool_calls=[CALL], name="ada"))
     over_http = json.loads(msgspec.json.encode(item_view(item)))

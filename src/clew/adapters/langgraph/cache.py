@@ -60,7 +60,7 @@ class ClewCache(BaseCache[ValueT], Generic[ValueT]):
     # -- what LangGraph calls -----------------------------------------------------------------------------------------
 
     async def aget(self, keys: Sequence[FullKey]) -> dict[FullKey, ValueT]:
-        """Return the values of those keys that have one, in one trip.
+        """Return the values of those keys that have one; all are asked for at once.
 
         Raises:
             UnreadableError: another program wrote what is there.
@@ -71,7 +71,7 @@ class ClewCache(BaseCache[ValueT], Generic[ValueT]):
         return {name: self._load(data) for name, data in zip(names, found, strict=True) if data is not None}
 
     async def aset(self, pairs: Mapping[FullKey, tuple[ValueT, int | None]]) -> None:
-        """Set values, each with its time to live in seconds; None keeps it for ever, 0 is over at once. One trip.
+        """Set values, each with its time to live in seconds; None keeps it for ever, 0 is over at once. All go out together.
 
         Where it fails, some may have been set.
 
