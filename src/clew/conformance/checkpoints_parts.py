@@ -120,7 +120,7 @@ class PartsOfCheckpoints(Suite):
         self, backend: CheckpointingBackend, partition: Partition
     ) -> None:
         await backend.commit(partition, [Append(LOG, entry(f"i{n}", b"%d," % n)) for n in range(1, 301)])
-        await backend.commit(partition, [Trim(LOG, 4), Remove(LOG, "i80")])
+        await backend.commit(partition, [Remove(LOG, "i80"), Trim(LOG, 4)])
         parts = {A: spanning((150, 3), (290, 2)), B: spanning((2, 3), (79, 3), (200, 1), (151, 60), after=A)}
         await backend.commit(partition, [put("1", B, parts=parts)])
         gone = {2, 3, 80}

@@ -66,7 +66,7 @@ class Player:
 
     async def put(self) -> None:
         chance, changes = self.chance, list[Change]()
-        if chance.random() < (0.7 if self.model.is_gone else 0.05):
+        if chance.random() < (0.5 if self.model.is_gone else 0.05):
             changes.append(Revive())
         if chance.random() < 0.1:
             fence = self.model.fences.get("lock", 1) + chance.choice([0, 0, 0, 1])
@@ -106,7 +106,7 @@ class Player:
         if chance.random() < 0.05:
             names.append(chance.choice([*lost, "missing\x001"]))
         made_ms = chance.choice([None, None, state.made_ms or None, state.made_ms + 7 if chance.random() < 0.2 else None])
-        parent = chance.choice([None, self.some_point(branch)[1], self.some_point(branch)[1]])
+        parent = chance.choice([None, *(self.some_point(branch)[1] for _ in range(4))])
         self.count += 1
         return PutCheckpoint(branch, id, parent, b"%d" % self.count, tuple(names), parts, made_ms)
 

@@ -24,10 +24,10 @@ async def test_a_sequence_of_calls_does_what_the_model_says(kind: str, url_of: C
     seen: set[str] = set()
     backend = cast(WholeBackend, await open_backend(url_of(kind)))
     try:
-        for seed in range(15):
+        for seed in range(8):
             partition = Partition("owner", f"thread {new_id()}")
             player = Player(backend, partition, random.Random(seed))
-            for step in range(60):
+            for step in range(130):
                 try:
                     await player.play()
                 except BaseException as error:
