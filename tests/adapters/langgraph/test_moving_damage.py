@@ -15,6 +15,9 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 import clew
 from clew.adapters.langgraph import ClewSaver
 from clew.adapters.langgraph.moving import Report, move
+from clew.adapters.langgraph.moving.plainredis import open_plainredis
+from clew.adapters.langgraph.moving.redis_json import open_redis_json
+from clew.adapters.langgraph.moving.values import make_serde
 from servers import Server
 
 from ...conftest import Pool
@@ -144,6 +147,51 @@ async def test_broken_documents_of_redis_are_told_and_left(store: clew.Store, po
         assert await ids_in(store) == ["4", "5"]
     finally:
         server.call("FLUSHALL")
+
+
+async def test_what_a_program_writes_meanwhile_comes_with_the_next_run(store: clew.Store, tmp_path: Path) -> None:
+    source = file_of(tmp_path)
+    async with open_peer("langgraph-sqlite", source) as saver:
+        await put(saver, "t", "123")
+        assert (await bring("langgraph-sqlite", source, store)).writes == 6
+        late: RunnableConfig = {"configurable": {"thread_id": "t", "checkpoint_ns": "", "checkpoint_id": "3"}}
+        await saver.aput_writes(late, [("a", "late"), ("__interrupt__", "stop")], "task4")
+        await put(saver, "t", "4")
+        await put(saver, "u", "1")
+        report = await bring("langgraph-sqlite", source, store)
+        assert (report.there, report.checkpoints, report.writes) == (3, 2, 6)
+    assert (await ids_in(store), await ids_in(store, "u")) == (["1", "2", "3", "4"], ["1"])
+    ours = ClewSaver(store, owner=OWNER)
+    # What was done here since is not what was done there.
+    await ours.aput_writes(late, [("__interrupt__", "answered")], "task4")
+    assert (await bring("langgraph-sqlite", source, store)).writes == 0
+    found = await ours.aget_tuple(late)
+    assert found is not None
+    assert found.pending_writes == [
+        ("task4", "__interrupt__", "answered"),
+        ("task4", "a", "late"),
+        ("task3", "a", "x"),
+        ("task3", "b", "x"),
+    ]
+
+
+@pytest.mark.parametrize(("layout", "kind"), [("langgraph-redis", "redis-stack"), ("langgraph-plainredis", "redis-6.2")])
+async def test_a_thread_that_vanishes_while_it_is_read_is_no_fault(layout: str, kind: str, pool: Pool, store: clew.Store) -> None:
+    server = pool.get(kind)
+    assert isinstance(server, Server)
+    reading = open_redis_json if layout == "langgraph-redis" else open_plainredis
+    try:
+        async with open_peer(layout, server.url) as saver, await reading(server.url, make_serde()) as source:
+            await put(saver, "t", "123456789")
+            await put(saver, "u", "1")
+            found = source.read()
+            seen = [await anext(found)]
+            await saver.adelete_thread("t")
+            seen += [each async for each in found]
+    finally:
+        server.call("FLUSHALL")
+    assert [(each.thread, each.id) for each in (seen[0], seen[-1])] == [("t", "1"), ("u", "1")]
+    assert len(seen) < 10
 
 
 async def test_what_is_too_large_for_clew_is_left(store: clew.Store, tmp_path: Path) -> None:

@@ -87,7 +87,11 @@ class PlainRedisSource(Closing):
             return [Broken("checkpoint", _name(key), reason_of(error), *place)]
         blobs = [self._key("blob", thread, branch) + f":{channel}:{version}".encode() for channel, version in versions.items()]
         values = {}
-        for channel, blob, raw in zip(versions, blobs, await self._keys.get(blobs), strict=True):
+        stored_values = await self._keys.get(blobs)
+        if None in stored_values and not await self._keys.exists(key):
+            # The thread was deleted just now: no half of it comes.
+            return []
+        for channel, blob, raw in zip(versions, blobs, stored_values, strict=True):
             try:
                 if raw is None:
                     raise InvalidError("the key has expired, was deleted, or holds another type")

@@ -7,6 +7,7 @@ nothing that somebody wrote into a database runs.
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from typing import Any, Final
 
 import ormsgpack
@@ -36,6 +37,10 @@ _OPTIONS: Final = (
 )
 _PLAIN: Final = frozenset({"datetime", "uuid", "decimal", "builtins", "collections", "pathlib", "ipaddress", "zoneinfo"})
 """Modules whose values a message may hold, since LangGraph makes them anew without being told to."""
+
+
+_MOST_REMEMBERED: Final = 4096
+"""Bytes of a message that is made once for all the checkpoints that have it."""
 
 
 class Kept:
@@ -72,6 +77,11 @@ def revive(code: int, data: bytes) -> Any:
     """Return the message, or the snapshot of plain values and messages, that an extension type holds; `Kept` for all else."""
     if code not in (_PYDANTIC, _DELTA):
         return Kept(code, data)
+    # A message comes again in every later checkpoint of its thread.
+    return _remembered(code, data) if len(data) <= _MOST_REMEMBERED else _revive(code, data)
+
+
+def _revive(code: int, data: bytes) -> Any:
     unknown = 0
 
     def look(inner_code: int, inner: bytes) -> Any:
@@ -87,6 +97,9 @@ def revive(code: int, data: bytes) -> Any:
     if unknown or (code == _PYDANTIC and not _is_message(holds)):
         return Kept(code, data)
     return _plain.loads_typed(("msgpack", ormsgpack.packb(ormsgpack.Ext(code, data))))
+
+
+_remembered = lru_cache(2048)(_revive)
 
 
 def _is_message(holds: Any) -> bool:
