@@ -108,13 +108,19 @@ async def test_an_entry_goes_when_its_time_is_over_and_setting_it_again_starts_a
     assert await cache.aget([((), "a"), ((), "b"), ((), "c")]) == {((), "b"): 2, ((), "c"): 3}
 
 
-async def test_owners_never_meet(store: Store, cache: ClewCache[Any]) -> None:
+async def test_owners_never_meet(store: Store) -> None:
     key: FullKey = (("n",), "k")
-    async with ClewCache[Any](store, owner=f"a:{new_id()}") as left, ClewCache[Any](store, owner=f"a:{new_id()}:n") as right:
+    async with ClewCache[Any](store, owner=f"a:{new_id()}") as left:
+        right = left.for_owner(f"{left.owner}:n")
         await left.aset({key: ("left", None)})
         await right.aset({key: ("right", None)})
         await right.aclear()
         assert (await left.aget([key]), await right.aget([key])) == ({key: "left"}, {})
+        with pytest.raises(clew.InvalidError, match="owner"):
+            left.for_owner("")
+        await right.aclose()
+        await right.aset({key: ("still open", None)})
+        await right.aclear()
         await left.aclear()
 
 
@@ -157,7 +163,7 @@ async def test_with_a_serializer_that_encrypts_the_store_sees_nothing_of_a_value
     serde = EncryptedSerializer.from_pycryptodome_aes(key=b"k" * 16)
     async with ClewCache[Any](store, owner=f"ada:{new_id()}", serde=serde) as cache:
         await cache.aset({((), "k"): ("a secret", None)})
-        values = store.values(cache._prefix)
+        values = store.values(f"clew:cache:{cache.owner.replace(':', '%3A')}:")
         (name,) = await values.list()
         assert b"a secret" not in (await values.get_data(name) or b"a secret")
         assert await cache.aget([((), "k")]) == {((), "k"): "a secret"}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from copy import copy
 from hashlib import blake2b
 from types import TracebackType
 from typing import Final, Generic, TypeVar, cast
@@ -54,8 +55,14 @@ class ClewCache(BaseCache[ValueT], Generic[ValueT]):
         """
         super().__init__(serde=serde)
         self.owner = check_id(owner, "the owner")
-        self._prefix = f"{PREFIX}{quote(owner, safe='')}:"
         self._connection = Connection(store)
+        self._is_copy = False
+
+    def for_owner(self, owner: str) -> ClewCache[ValueT]:
+        """Return this cache for another owner, on the same connection, which closing the copy does not close."""
+        other = copy(self)
+        other.owner, other._is_copy = check_id(owner, "the owner"), True
+        return other
 
     # -- what LangGraph calls -----------------------------------------------------------------------------------------
 
@@ -121,11 +128,13 @@ class ClewCache(BaseCache[ValueT], Generic[ValueT]):
 
     async def aclose(self) -> None:
         """Close what was opened here; a store that was given stays open. Later calls raise ClosedError."""
-        await self._connection.aclose()
+        if not self._is_copy:
+            await self._connection.aclose()
 
     def close(self) -> None:
         """As `aclose`, for callers that cannot await."""
-        self._connection.close()
+        if not self._is_copy:
+            self._connection.close()
 
     async def __aenter__(self) -> ClewCache[ValueT]:
         return self
@@ -142,7 +151,7 @@ class ClewCache(BaseCache[ValueT], Generic[ValueT]):
     # -- how ----------------------------------------------------------------------------------------------------------
 
     async def _open(self) -> Values:
-        return (await self._connection.get()).values(self._prefix)
+        return (await self._connection.get()).values(f"{PREFIX}{quote(self.owner, safe='')}:")
 
     def _dump(self, value: ValueT) -> bytes:
         kind, data = self.serde.dumps_typed(value)
