@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.base import Checkpoint, empty_checkpoint
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -15,9 +18,11 @@ from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from clew import Ref, Store, connect
 from clew.adapters.langgraph import ClewSaver
 from clew.adapters.langgraph.moving import move
+from clew.cli.app import app
+from clew.cli.running import start as run
 
 from ..support import wait_until
-from .conftest import OWNER, Clew, told
+from .conftest import OWNER, Clew
 
 
 async def fill(path: Path, count: int) -> None:
@@ -78,18 +83,28 @@ async def test_an_import_killed_in_the_middle_goes_on_and_doubles_nothing(
         assert len(list(await store.items.page(Ref(OWNER, "t"), limit=1000))) == count
 
 
-async def test_what_was_left_is_told_and_has_an_exit_code_of_its_own(clew: Clew, tmp_path: Path) -> None:
-    import sqlite3
-
-    await fill(tmp_path / "langgraph.db", 3)
-    with sqlite3.connect(tmp_path / "langgraph.db") as db:
+def spoil(folder: Path) -> None:
+    """Leave three checkpoints, the second of which cannot be read."""
+    asyncio.run(fill(folder / "langgraph.db", 3))
+    with sqlite3.connect(folder / "langgraph.db") as db:
         db.execute("UPDATE checkpoints SET checkpoint = x'c1' WHERE checkpoint_id = '000001'")
     db.close()
+
+
+def test_programs_are_told_what_was_left_by_json_and_an_exit_code(clew: Clew, tmp_path: Path) -> None:
+    spoil(tmp_path)
     done = clew("import", "--layout", "langgraph-sqlite", "langgraph.db", "--owner", "grace", "--json")
-    report = json.loads(done.stdout)
-    assert (done.returncode, report.pop("details")) == (
-        7,
-        [
+    assert (done.returncode, done.stderr) == (7, "")
+    assert json.loads(done.stdout) == {
+        "layout": "langgraph-sqlite",
+        "source": "langgraph.db",
+        "owner": "grace",
+        "threads": 1,
+        "checkpoints": 2,
+        "writes": 4,
+        "there": 0,
+        "left": 1,
+        "details": [
             {
                 "kind": "checkpoint",
                 "thread": "t",
@@ -99,25 +114,23 @@ async def test_what_was_left_is_told_and_has_an_exit_code_of_its_own(clew: Clew,
                 "reason": "it cannot be read (ValueError)",
             }
         ],
-    )
-    assert report == {
-        "layout": "langgraph-sqlite",
-        "source": "langgraph.db",
-        "owner": "grace",
-        "threads": 1,
-        "checkpoints": 2,
-        "writes": 4,
-        "there": 0,
-        "left": 1,
     }
-    done = clew("import", "--layout", "langgraph-sqlite", "langgraph.db", CLEW_OWNER="")
-    assert done.returncode == 7
-    assert done.stdout == ""
-    assert "--owner says whose else" in done.stderr
-    assert "left: checkpoint langgraph.db, checkpoint 000001" in done.stderr
 
 
-def test_an_unknown_layout_is_refused(clew: Clew) -> None:
-    done = clew("import", "--layout", "letta", "x", "--json")
-    assert (done.returncode, told(done)["exit_code"]) == (2, 2)
-    assert "langgraph-plainredis" in told(done)["message"]
+def test_people_are_told_whose_threads_they_become_and_what_was_left(
+    tmp_path: Path, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil(tmp_path)
+    for name, value in (environment | {"CLEW_OWNER": ""}).items():
+        monkeypatch.setenv(name, value)
+    source = str(tmp_path / "langgraph.db")
+    words = ["import", "--layout", "langgraph-sqlite", source]
+    assert run(app, words) == 7
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "--owner says whose else" in said.err
+    assert f"left: checkpoint {source}, checkpoint 000001: it cannot be read" in said.err
+    assert "moved 2 checkpoints and 4 writes of 1 threads; 0 checkpoints were there; 1 things were left" in said.err
+    assert run(app, [*words[:2], "letta", source, "--json"]) == 2
+    assert "langgraph-plainredis" in capsys.readouterr().err
+    assert run(app, ["import", source, "--prefix", "lg"]) == 2

@@ -175,6 +175,19 @@ async def test_what_a_program_writes_meanwhile_comes_with_the_next_run(store: cl
     ]
 
 
+async def test_a_thread_deleted_in_clew_is_not_brought_back(store: clew.Store, tmp_path: Path) -> None:
+    source = file_of(tmp_path)
+    async with open_peer("langgraph-sqlite", source) as saver:
+        await put(saver, "t", "123456789")
+        await put(saver, "u", "1")
+    await bring("langgraph-sqlite", source, store)
+    await ClewSaver(store, owner=OWNER).adelete_thread("t")
+    report = await bring("langgraph-sqlite", source, store)
+    assert (report.checkpoints, report.there, report.left) == (0, 1, 1)
+    assert (report.details[0].kind, report.details[0].thread) == ("thread", "t")
+    assert await ids_in(store) == []
+
+
 @pytest.mark.parametrize(("layout", "kind"), [("langgraph-redis", "redis-stack"), ("langgraph-plainredis", "redis-6.2")])
 async def test_a_thread_that_vanishes_while_it_is_read_is_no_fault(layout: str, kind: str, pool: Pool, store: clew.Store) -> None:
     server = pool.get(kind)

@@ -92,6 +92,7 @@ async def test_all_that_a_saver_has_is_in_clew_afterwards_once(peer: Peer, store
         assert await see_all(theirs) == peer.seen
 
 
+@pytest.mark.parametrize("url", ["memory"], indirect=True)
 async def test_a_graph_that_waited_for_a_person_goes_on_in_clew(peer: Peer, store: clew.Store) -> None:
     await bring(peer, store)
     saver = ClewSaver(store, owner=OWNER)
@@ -120,13 +121,3 @@ async def test_a_graph_that_waited_for_a_person_goes_on_in_clew(peer: Peer, stor
     before = await see_all(saver)
     assert (await bring(peer, store)).checkpoints == 0
     assert await see_all(saver) == before
-
-
-async def test_a_thread_deleted_in_clew_is_not_brought_back(peer: Peer, store: clew.Store) -> None:
-    await bring(peer, store)
-    saver = ClewSaver(store, owner=OWNER)
-    await saver.adelete_thread("a")
-    report = await bring(peer, store)
-    assert (report.checkpoints, report.left) == (0, 1)
-    assert (report.details[0].kind, report.details[0].thread) == ("thread", "a")
-    assert {thread for thread, _, _ in await see_all(saver)} == {*HARD} - {"a"}
