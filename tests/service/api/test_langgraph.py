@@ -1,4 +1,4 @@
-"""A conversation that a LangGraph agent had is read as any other: by the commands, over HTTP, on the page, by MCP's tools."""
+"""A conversation that a LangGraph agent had is read as any other: by commands, over HTTP, on the page, by MCP's tools, by LangChain."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from msgspec.msgpack import Ext
 from typer.testing import CliRunner
 
 import clew
+from clew.adapters.langchain import ClewChatMessageHistory
 from clew.adapters.langgraph import ClewSaver
 from clew.cli.app import app
 from clew.mcp.desk import Desk, Shelf, Shelves
@@ -74,6 +75,8 @@ async def test_an_agents_conversation_is_read_everywhere(serve: Serve, url_of: C
         ref = clew.Ref("ada", THREAD)
         shown = await read_messages(store, ref, limit=10, newest_first=False)
         assert [(each.author, each.kind, each.text) for each in shown] == SAID
+        messages = await ClewChatMessageHistory(THREAD, store, owner="ada").aget_messages()
+        assert [message.id for message in messages if not isinstance(message, ToolMessage)] == ["s1", "h1", "a1", "a2"]
         hits = await search(Desk("ada", store, Shelf(store, Shelves(), "ada")), Search("zürich weather"))
         assert [hit.conversation for hit in hits.hits] == [THREAD]
 
