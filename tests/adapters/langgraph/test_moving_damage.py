@@ -18,6 +18,7 @@ from clew.adapters.langgraph.moving import Report, move
 from clew.adapters.langgraph.moving.plainredis import open_plainredis
 from clew.adapters.langgraph.moving.redis_json import open_redis_json
 from clew.adapters.langgraph.moving.values import make_serde
+from clew.limits import MAX_DATA_BYTES
 from servers import Server
 
 from ...conftest import Pool
@@ -210,12 +211,22 @@ async def test_a_thread_that_vanishes_while_it_is_read_is_no_fault(layout: str, 
 async def test_what_is_too_large_for_clew_is_left(store: clew.Store, tmp_path: Path) -> None:
     source = file_of(tmp_path)
     async with open_peer("langgraph-sqlite", source) as saver:
-        await put(saver, "t", "1", "x" * (clew.limits.MAX_DATA_BYTES + 1))
+        await put(saver, "t", "1", "x" * (MAX_DATA_BYTES + 1))
         await put(saver, "t" * 600, "1")
-        await put(saver, "u", "1")
+        await put(saver, "u", "123")
+        at: RunnableConfig = {"configurable": {"thread_id": "u", "checkpoint_ns": "", "checkpoint_id": "1"}}
+        await saver.aput_writes(at, [("c", "x"), ("d", "x" * (MAX_DATA_BYTES + 1))], "large")
+    with sqlite3.connect(tmp_path / "langgraph.db") as db:
+        db.execute(
+            "UPDATE checkpoints SET checkpoint_id = printf('%.*c', 600, 'x') WHERE thread_id = 'u' AND checkpoint_id = '2'"
+        )
+    db.close()
     report = await bring("langgraph-sqlite", source, store)
-    assert told(report) == [("checkpoint", "1"), ("checkpoint", "1")]
-    assert await ids_in(store, "u") == ["1"]
+    assert told(report) == [("checkpoint", "1"), ("checkpoint", "1"), ("checkpoint", "x" * 600), ("write", "1")]
+    assert await ids_in(store, "u") == ["1", "3"]
+    found = await ClewSaver(store, owner=OWNER).aget_tuple(at)
+    assert found is not None
+    assert [channel for _, channel, _ in found.pending_writes or []] == ["c", "a", "b"]
 
 
 async def test_an_encrypted_saver_needs_its_key_and_stays_encrypted(

@@ -8,7 +8,8 @@ deleted.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence, Set
+from collections.abc import Callable, Sequence, Set
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from langchain_core.runnables import RunnableConfig
@@ -17,7 +18,7 @@ from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from ....checkpoints import Write
 from ....errors import GoneError, InvalidError
-from ....limits import check_id
+from ....limits import check_id, check_point
 from ....model import Ref
 from ....store import Store
 from ..coding import pack
@@ -28,6 +29,8 @@ BATCH: Final = 8
 """Checkpoints of one branch that are looked for in one trip."""
 DETAILS: Final = 100
 """The first things left behind are told one by one; all are counted."""
+_NEXT: Final = "!"
+"""What comes behind an id, and before nearly every longer one."""
 _REMEMBERED: Final = 64
 """Checkpoints of a branch whose channel versions are known, so that a child is put without what it shares with them."""
 
@@ -66,9 +69,28 @@ class Mover:
         Raises:
             ClewError: the source or the store cannot be reached, or is full; run it again to go on.
         """
-        async for batch in _batches(source.read(), self._leave):
+        batch: list[Found] = []
+        async for found in source.read():
+            if isinstance(found, Broken):
+                self._leave(found)
+            elif self._is_named_well(found):
+                if batch and (len(batch) == BATCH or (found.thread, found.branch) != (batch[0].thread, batch[0].branch)):
+                    await self._move(batch)
+                    batch = []
+                batch.append(found)
+        if batch:
             await self._move(batch)
         return self.report
+
+    def _is_named_well(self, found: Found) -> bool:
+        try:
+            check_id(found.thread, "the thread id")
+            check_point(found.branch, found.id)
+            check_point(found.branch, found.id + _NEXT)
+        except InvalidError as error:
+            self._leave(_broken(found, error))
+            return False
+        return True
 
     async def _move(self, batch: Sequence[Found]) -> None:
         first = batch[0]
@@ -82,10 +104,6 @@ class Mover:
         except GoneError:
             self._gone = True
             self._leave(Broken("thread", first.thread, "it was deleted in clew, and stays deleted", first.thread))
-        except InvalidError as error:
-            for found in batch:
-                self._leave(_broken(found, error))
-            return
         if self._gone:
             return
         for found in batch:
@@ -108,7 +126,7 @@ class Mover:
     async def _there(self, first: Found, ids: Set[str], *, bare: bool) -> dict[str, tuple[Write, ...]]:
         """Return those of the checkpoints that are there, with their writes unless `bare`."""
         ref, branch = Ref(self._owner, first.thread), first.branch
-        lowest, before = min(ids), max(ids) + "!"
+        lowest, before = min(ids), max(ids) + _NEXT
         there: dict[str, tuple[Write, ...]] = {}
         while True:
             page = await self._store.checkpoints.list(ref, branch=branch, before=before, limit=len(ids), bare=bare)
@@ -136,17 +154,24 @@ class Mover:
             self._versions.popitem(last=False)
         self._step("checkpoint")
         writes = [self._write(write) for write in found.writes]
-        new_writes = [write for write in writes if write[:3] not in (writes_there or ())]
-        if new_writes:
-            try:
-                await self._store.checkpoints.put_writes(Ref(self._owner, found.thread), found.branch, found.id, new_writes)
-            except InvalidError as error:
-                place = (found.thread, found.branch, found.id)
-                self._leave(Broken("write", f"the writes of checkpoint {found.id}", reason_of(error), *place))
-                return
-            self.report.writes += len(new_writes)
-            for _ in new_writes:
-                self._step("write")
+        await self._put_writes(found, [write for write in writes if write[:3] not in (writes_there or ())])
+
+    async def _put_writes(self, found: Found, writes: Sequence[Write]) -> None:
+        if not writes:
+            return
+        try:
+            await self._store.checkpoints.put_writes(Ref(self._owner, found.thread), found.branch, found.id, writes)
+        except InvalidError as error:
+            if len(writes) > 1:
+                # One of them, or all of them together: each alone then.
+                for write in writes:
+                    await self._put_writes(found, [write])
+            else:
+                self._leave(replace(_broken(found, error), kind="write"))
+            return
+        self.report.writes += len(writes)
+        for _ in writes:
+            self._step("write")
 
     def _write(self, write: FoundWrite) -> Write:
         # Special channels have an index of their own in LangGraph, wherever they stood in the list of writes.
@@ -157,20 +182,6 @@ class Mover:
         self.report.left += 1
         if len(self.report.details) < DETAILS:
             self.report.details.append(broken)
-
-
-async def _batches(found: AsyncIterator[Found | Broken], leave: Callable[[Broken], None]) -> AsyncIterator[list[Found]]:
-    batch: list[Found] = []
-    async for one in found:
-        if isinstance(one, Broken):
-            leave(one)
-            continue
-        if batch and (len(batch) == BATCH or (one.thread, one.branch) != (batch[0].thread, batch[0].branch)):
-            yield batch
-            batch = []
-        batch.append(one)
-    if batch:
-        yield batch
 
 
 def _broken(found: Found, error: BaseException) -> Broken:
