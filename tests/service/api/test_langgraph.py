@@ -1,4 +1,4 @@
-"""A conversation that a LangGraph agent had is read as any other: by commands, over HTTP, on the page, by MCP's tools, by LangChain."""
+"""A conversation that a LangGraph agent had is read as any other: by commands, over HTTP, on the page, by MCP and LangChain."""
 
 from __future__ import annotations
 
