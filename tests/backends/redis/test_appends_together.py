@@ -128,3 +128,17 @@ async def test_given_ids_are_told_apart_among_many(store: Store) -> None:
         done = await asyncio.gather(*(store.items.append(thread, NewItem(b"x", id="same")) for thread in threads))
     assert {each.duplicates for each in done} == {frozenset({"same"})}
     assert {len(await store.items.tail(thread)) for thread in threads} == {1}
+
+
+async def test_a_refusal_is_told_as_one_where_no_replica_confirms(url: str) -> None:
+    async with clew.connect(f"{url}&replicas=1&replica_timeout=0.05") as store:
+        owner = f"owner-{uuid4().hex}"
+        with pytest.raises(clew.NotReplicatedError):
+            await store.threads.create(owner, id="here")
+        threads = [Ref(owner, name) for name in ("here", "absent", "never")]
+        done = await asyncio.gather(*(store.items.append(thread, NewItem(b"x")) for thread in threads), return_exceptions=True)
+        assert [type(each) for each in done] == [clew.NotReplicatedError, clew.NotFoundError, clew.NotFoundError]
+        with pytest.raises(clew.NotFoundError):
+            await store.items.append(threads[1], NewItem(b"x"))
+        with pytest.raises(clew.ConflictError):
+            await store.items.append(threads[0], NewItem(b"x"), expect=7)

@@ -49,6 +49,11 @@ class Together(Request):
         for each, reply in zip(self._appends, replies[-1], strict=True):
             each.settle([reply])
 
+    def conclude(self, replies: list[Reply], error: BaseException) -> None:
+        """See Request.conclude."""
+        for each, reply in zip(self._appends, replies[-1], strict=True):
+            each.conclude([reply], error)
+
     def fail(self, error: BaseException) -> None:
         """See Request.fail. What is wrong with one of them is none of the others' business, so each is tried alone."""
         alone = not isinstance(error, UnavailableError | FullError | ClosedError)

@@ -31,6 +31,11 @@ MAX_LOADS: Final = 10
 Confirmation = tuple[bytes, "Callable[[Reply], BaseException | None]"]
 """A command that ends every trip with writes, and what its reply means for them: an error, or None."""
 
+REFUSALS: Final = frozenset(
+    b"gone absent conflict document entry changed cursor logs gap general made part fenced held runs other none large".split()
+)
+"""What a script answers first that has written nothing: there is nothing to confirm."""
+
 Reply = Any
 """What hiredis gives: bytes, an int, None, a list of these, or a ResponseError where the command failed."""
 
@@ -65,6 +70,14 @@ class Request:
         """Give the replies to whoever waits for them."""
         if not self.future.done():
             self.future.set_result(replies)
+
+    def conclude(self, replies: list[Reply], error: BaseException) -> None:
+        """Fail with `error`, since what was written is not confirmed; a refusal is told as it is."""
+        last = replies[-1]
+        if isinstance(last, list) and last and isinstance(last[0], bytes) and last[0] in REFUSALS:
+            self.settle(replies)
+        else:
+            self.fail(error)
 
     def fail(self, error: BaseException) -> None:
         """Give whoever waits an error instead."""
@@ -355,7 +368,7 @@ class Trip:
         refusal = self._confirm[1](reply)
         for request, replies in zip(self._batch, self._answers, strict=True):
             if refusal is not None and request.durable and first_error(replies) is None:
-                request.fail(refusal)
+                request.conclude(replies, refusal)
             else:
                 self._settle(request, replies)
         self._lane.done(self._link)
