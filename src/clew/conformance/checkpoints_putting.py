@@ -95,8 +95,9 @@ class PuttingCheckpoints(Suite):
             trace = await backend.trace_checkpoint(partition, branch, "2", ["a"])
             assert trace == Trace()
         for refused in (put("1", A, branch="b"), put("1", branch="b", parts={B: Part(b"", A)})):
-            with pytest.raises(ConflictError):
-                await backend.commit(partition, [refused])
+            for before in ([], [put("4", branch="ab", parts={A: Part(b"new")})]):
+                with pytest.raises(ConflictError):
+                    await backend.commit(partition, [*before, refused])
         assert points(await backend.get_checkpoint(partition, "b")) == []
 
     async def test_what_an_earlier_change_of_the_commit_brings_is_there(
