@@ -35,6 +35,9 @@ end
 fields[#fields + 1] = 'c'
 local head = redis.call('HMGET', meta, unpack(fields))
 if head[1] and ARGV[6] == '' then return {'gone'} end
+-- A tombstone remembers when the life before it began: the next one begins later, so that the two are told apart.
+local former = head[1] and head[#fields]
+if head[1] then head[#fields] = false end
 local revision = tonumber(head[2] or 0)
 if token ~= '' then
     local seen = redis.call('HGET', once, '=' .. token)
@@ -133,6 +136,7 @@ end
 local time = redis.call('TIME')
 local ms = time[1] * 1000 + math.floor(time[2] / 1000)
 local made = tonumber(head[#fields] or ms)
+if former and made <= tonumber(former) then made = former + 1 end
 -- All that a tombstone has goes with it: its end too.
 if head[1] then redis.call('DEL', meta) end
 local outcome, positions, touched, beside = {}, {}, {}, nil
@@ -158,7 +162,7 @@ if next(touched) then sweep(touched, beside.list, beside.ids) end
 
 revision = revision + 1
 local set = {'r', revision, 'u', ms}
-if revision == 1 then set[5], set[6] = 'c', ms end
+if revision == 1 then set[5], set[6] = 'c', made end
 local names_now = head[5] or ''
 for i = 1, count do
     local log = logs[i]

@@ -9,7 +9,7 @@
 -- Returns {'ok', 1 or 0}, {'gone'}, {'held'}, {'conflict', revision}, or {'logs' or 'runs', names} where the partition has one that was not passed.
 --include made
 local meta = KEYS[1]
-local head = redis.call('HMGET', meta, 'g', 'r', 'l')
+local head = redis.call('HMGET', meta, 'g', 'r', 'l', 'c')
 if head[1] then
     if ARGV[5] ~= '' then redis.call('HSET', meta, 'k', ARGV[5]) end
     return {'gone'}
@@ -55,7 +55,7 @@ if KEYS[5] ~= meta then
     redis.call('ZREM', made_of(KEYS[5]), ARGV[2])
 end
 if ARGV[1] ~= '0' then
-    redis.call('HSET', meta, 'g', 1)
+    redis.call('HSET', meta, 'g', 1, 'c', head[4] or 0)
     if place then redis.call('HSET', meta, 'k', place) end
     redis.call('PEXPIRE', meta, ARGV[1])
 end
