@@ -21,6 +21,7 @@ from clew.cli import exits
 from clew.cli.app import app
 from clew.codec import make_entry
 from clew.ids import new_id
+from clew.nearest import Nearest
 from clew.records import Append, Change, Partition, PutDocument
 from clew.runs import EventId, Retention, RunEvent
 from clew.schemes import SCHEMES, open_backend
@@ -92,6 +93,16 @@ async def test_every_key_on_a_server_is_in_the_table_with_its_type_and_the_acl_o
             put = PutCheckpoint("", "1", None, b"{}", ("a\0001",), {"a\0001": Part(b"1", spans=(Span(1, 1),))})
             await store.commit(backend, [put, PutWrites("", "1", (Write("", "task", 0, "a", b"2"),))])
             assert (await store.get_checkpoint(backend, "")).data == {1: ("json", b"{}")}
+            assert isinstance(store, Nearest)
+            assert not await store.knows_nearest()
+            added = re.search(r"add `([^`]*vsim[^`]*)`", REDIS)
+            assert added is not None
+            server.call("ACL", "SETUSER", user, *added[1].split())
+            searching = await open_backend(with_options(server.url_for(user, password), namespace=namespace))
+            assert isinstance(searching, Nearest)
+            assert await searching.put_nearest(backend, "index", {"a": bytes(4)}, begin=True)
+            assert await searching.find_nearest(backend, "index", bytes(4), count=1)
+            await searching.aclose()
             await store.claim(backend, "writer", "me", ttl_ms=60_000)
             assert [entry.id for entry in (await store.read(backend, "items", after=0)).entries] == ["a"]
             assert (await store.fetch(backend)).documents == {"title": b"1"}

@@ -44,6 +44,8 @@ ITEMS: Final = "items"
 """The log that the spans of a checkpoint's parts refer to."""
 CHECKPOINTS: Final = "*checkpoints"
 """What stands for a partition's checkpoints where a backend names its logs; no log may have a name that begins so."""
+NEAREST: Final = "*nearest/"
+"""What the names of a partition's indexes of vectors begin with there; likewise."""
 MAX_TTL_MS: Final = 100 * 366 * 24 * 3600 * 1000
 """A hundred years, in milliseconds."""
 ONCE_REMEMBERED: Final = 1_000
@@ -93,8 +95,9 @@ def check_ttl(ttl_ms: int) -> int:
 def check_log(name: str) -> str:
     """Return `name`, or raise InvalidError where no log can have it."""
     check_id(name, "a log's name")
-    if name.startswith(CHECKPOINTS):
-        raise InvalidError(f"a log's name does not begin with {CHECKPOINTS!r}, as {name[:40]!r} does: choose another")
+    for kept in (CHECKPOINTS, NEAREST):
+        if name.startswith(kept):
+            raise InvalidError(f"a log's name does not begin with {kept!r}, as {name[:40]!r} does: choose another")
     return name
 
 

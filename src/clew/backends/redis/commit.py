@@ -203,6 +203,9 @@ def _only_log(changes: Sequence[Change]) -> str | None:
     if not isinstance(first, Append):
         return None
     log = first.log
+    if log[:1] == "*":
+        # What stands for something else among the logs: the full check refuses it.
+        return None
     if len(changes) == 1:
         return log
     for change in changes:

@@ -3,7 +3,7 @@
 
 | key | type | what it holds |
 |---|---|---|
-| `<ns>:{<owner>/<name>}:meta` | hash | `r` revision, `c` `u` created and updated (ms), `l` names of the logs, and `%2Acheckpoints` where it has checkpoints, `n:<log>` next position, `b:<log>` position of the list's first element, `h:<log>` positions after the list that a truncation left, `x` sliding time to live (ms), `d` fixed deadline (ms), `e` deadline set last (ms), `o` count of once tokens; after a drop only `g`, the tombstone, and `k`, the place it had in `made` |
+| `<ns>:{<owner>/<name>}:meta` | hash | `r` revision, `c` `u` created and updated (ms), `l` names of the logs, and `%2Acheckpoints` where it has checkpoints, `n:<log>` next position, `b:<log>` position of the list's first element, `h:<log>` positions after the list that a truncation left, `x` sliding time to live (ms), `d` fixed deadline (ms), `e` deadline set last (ms), `o` count of once tokens; after a drop only `g`, the tombstone, `c`, and `k`, the place it had in `made` |
 | `<ns>:{<owner>/<name>}:docs` | hash | document key -> bytes |
 | `<ns>:{<owner>/<name>}:once` | hash | `=<token>` -> result of its commit and, where one was given, a digest of its use; `#<n>` -> token, a ring of the newest 1,000 |
 | `<ns>:{<owner>/<name>}:leases` | hash | lease name -> fence, end (ms) and holder |
@@ -13,6 +13,7 @@
 | `<ns>:{<owner>/<name>}:points` | zset | checkpoints, in the order of their bytes: branch, id, parent, names of the parts, head |
 | `<ns>:{<owner>/<name>}:parts` | hash | branch and name of a part -> the name of the part it goes on from, positions in the log `items`, data |
 | `<ns>:{<owner>/<name>}:writes` | zset | writes, in the order of their bytes: branch, id, path, task, index, channel, data |
+| `<ns>:{<owner>/<name>}:near:<index>` | vectorset | vectors of the programs that keep some here; `l` has it as `%2Anearest%2F<index>` |
 | `<ns>:{<owner>/<name>}:bell` | channel | a message for each commit that moved a log, and for a drop |
 | `<ns>:{<owner>}:threads` | zset | names scored by their newest write (microseconds) |
 | `<ns>:{<owner>}:made` | zset | the same names in the order they were made (microseconds, each after the one before) |
@@ -28,7 +29,7 @@ from hashlib import sha1
 from typing import NamedTuple, cast
 from urllib.parse import quote, unquote
 
-from ...limits import CHECKPOINTS, check_log, check_partition
+from ...limits import CHECKPOINTS, NEAREST, check_log, check_partition
 from ...records import Partition
 
 LogKeys = tuple[bytes, bytes, bytes, bytes]
@@ -84,12 +85,15 @@ class PartitionKeys:
     def log(self, name: str) -> LogKeys:
         """Return a log's encoded name, its list, its ids hash and its new ids; for CHECKPOINTS points, parts and writes.
 
-        So what goes or ages with the logs of a partition does so with its checkpoints.
+        So what goes or ages with the logs of a partition does so with its checkpoints, and with its indexes of vectors.
         """
         keys = self.logs.get(name)
         if keys is None:
             if name == CHECKPOINTS:
                 part, places = encode_part(name), ("points", "parts", "writes")
+            elif name.startswith(NEAREST):
+                part = encode_part(name)
+                places = (f"near:{encode_part(name[len(NEAREST) :])}", f"ids:{part}", f"new:{part}")
             else:
                 part = encode_part(check_log(name))
                 places = (f"log:{part}", f"ids:{part}", f"new:{part}")

@@ -23,6 +23,7 @@ NAMES: Final = (
         "expire",
         "lease",
         "locate",
+        "nearest",
         "page",
         "splice",
         "swap",
