@@ -9,6 +9,7 @@ import pytest
 
 import clew
 from clew.backend import Backend, Expiry, Leasing, Listing, Values
+from clew.checkpoints import PutCheckpoint
 from clew.limits import TOMBSTONE_MS
 from clew.records import Change, Commit, Entry, Once, Page, Partition, Snapshot
 from clew.store import forking
@@ -93,6 +94,12 @@ async def test_what_needs_a_power_is_unsupported_and_writes_nothing(bare: clew.S
         (bare.routes("r:").resolve("c"), "values"),
         (bare.routes("r:").delete("c"), "values"),
         (bare.routes("r:", index="i:").conversations("s"), "sets and lists"),
+        (bare.checkpoints.get(thread), "checkpoints"),
+        (bare.checkpoints.put(clew.Ref("ada", "brief"), PutCheckpoint("", "1", None, b"")), "checkpoints"),
+        (bare.checkpoints.put_writes(clew.Ref("ada", "brief"), "", "1", []), "checkpoints"),
+        (bare.checkpoints.drop(thread, [("", "1")]), "checkpoints"),
+        (bare.checkpoints.copy(thread, clew.Ref("ada", "copy")), "checkpoints"),
+        (bare.checkpoints.claim(thread, "name", "holder", ttl=1), "leases"),
     ):
         with pytest.raises(clew.UnsupportedError, match=said):
             await asked
