@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from ..backend import Expiry, Leasing, Listing
-from ..checkpoints import Fenced, Part, PutCheckpoint, Revive
+from ..checkpoints import Fenced, Part, Revive
 from ..errors import ConflictError, FencedError, GoneError
 from ..records import PRESENT, Change, Expire, ExpiryKind, Partition, PutDocument
 from .checkpoints_support import (
@@ -114,17 +114,6 @@ class LifeOfCheckpoints(Suite):
             await backend.get_checkpoint(partition, "")
 
     async def test_a_new_life_begins_in_a_later_millisecond(self, backend: CheckpointingBackend, partition: Partition) -> None:
-        checkpoint = PutCheckpoint("", "1", None, b"head")
-        before = (await backend.commit(partition, [checkpoint])).outcomes[0]
-        for _ in range(10):
-            await backend.drop(partition)
-            _, made_ms = (await backend.commit(partition, [Revive(), checkpoint])).outcomes
-            assert made_ms > before
-            before = made_ms
-
-    async def test_lives_are_told_apart_however_soon_they_follow(
-        self, backend: CheckpointingBackend, partition: Partition
-    ) -> None:
         lives = []
         for _ in range(30):
             lives.append((await backend.commit(partition, [Revive(), put("1")])).outcomes[1])
