@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import zlib
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from pydantic import BaseModel
 
 import clew
-from clew.adapters.langgraph import ClewSaver
+from clew.adapters.langgraph import ClewSaver, writing
 from clew.checkpoints import PutCheckpoint
 
 from .saver_support import EMPTY, Thread, config_of, everything, get, put, speak
@@ -180,6 +181,56 @@ async def test_nothing_that_was_said_can_be_read_in_the_store_of_an_encrypting_s
     assert not any(b"secret" in data for data in kept)
     assert [item.codec for item in items] == ["langgraph/msgpack+aes"]
     assert [found async for found in saver.alist(None, filter={"note": "the secret word"})] != []
+
+
+class Zipped:
+    """A serializer of a program's own, whose bytes are no MessagePack."""
+
+    def dumps_typed(self, obj: Any) -> tuple[str, bytes]:
+        """See SerializerProtocol."""
+        kind, data = JsonPlusSerializer().dumps_typed(obj)
+        return f"{kind}-zipped", zlib.compress(data)
+
+    def loads_typed(self, data: tuple[str, bytes]) -> Any:
+        """See SerializerProtocol."""
+        return JsonPlusSerializer().loads_typed((data[0].removesuffix("-zipped"), zlib.decompress(data[1])))
+
+
+async def test_a_serializer_of_a_programs_own_has_each_message_stored_once_too(store: clew.Store) -> None:
+    thread = Thread(ClewSaver(store, owner="ada", serde=Zipped()), "zipped")
+    for number in range(1, 5):
+        await thread.put({"messages": [speak(0), speak(0)][: number % 3] + thread.values.get("messages", []), "number": number})
+        thread.savers = [ClewSaver(store, owner="ada", serde=Zipped())]
+        found = await thread.savers[0].aget_tuple(thread.config)
+        assert found is not None
+        assert found.checkpoint["channel_values"] == thread.values
+    items = await store.items.tail(clew.Ref("ada", "zipped"))
+    assert len(items) == len(thread.values["messages"]) == 4
+    assert {item.codec for item in items} == {"langgraph/msgpack-zipped"}
+
+
+@pytest.mark.parametrize("kind", ["plain", "encrypted"])
+async def test_more_new_messages_than_one_commit_holds_are_all_there(
+    kind: str, store: clew.Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "MOST_ITEMS", 5)
+    monkeypatch.setattr(writing, "MOST_BYTES", 2_000)
+    saver = ClewSaver(store, owner="ada", serde=SERDES[kind]())
+    thread = Thread(saver, "many")
+    await thread.put({"messages": [speak(number, 10 if number % 9 else 3_000) for number in range(23)]})
+    await thread.put({"messages": [*thread.values["messages"][3:], *(speak(number) for number in range(7))], "other": [1]})
+    assert await get(ClewSaver(store, owner="ada", serde=SERDES[kind]()), "many") == thread.values
+    assert len(await store.items.tail(clew.Ref("ada", "many"))) == 30
+
+
+async def test_a_thread_can_be_deleted_without_the_key_to_read_it(store: clew.Store, caplog: pytest.LogCaptureFixture) -> None:
+    await put(ClewSaver(store, owner="ada", serde=SERDES["encrypted"]()), "secret", run_id="run")
+    other = ClewSaver(store, owner="ada", serde=EncryptedSerializer.from_pycryptodome_aes(key=KEY[::-1]))
+    with pytest.raises(ValueError, match="MAC"):
+        await get(other, "secret")
+    await other.adelete_thread("secret")
+    assert await get(other, "secret") is None
+    assert "cannot be read" in caplog.text
 
 
 async def test_a_saver_with_an_allowlist_shares_the_connection_and_closes_nothing(store: clew.Store) -> None:

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 
-from ...errors import GoneError, InvalidError
+from ...errors import ClewError, GoneError, InvalidError, UnreadableError
 from ...model import Ref
 from .context import Context
 from .pruning import Line, Point, choose_older, spare_ancestors
 from .reading import heads, threads_of_owner
 from .threads_of_runs import forget_threads, note_thread, threads_of
 
+_logger = logging.getLogger("clew.langgraph")
+
 
 async def delete_thread(context: Context, thread_id: str) -> None:
     """See ClewSaver.adelete_thread."""
     thread = Ref(context.owner, str(thread_id))
-    runs = {line.run for line in await _lines(context, thread) if line.run is not None}
+    runs: set[str] = set()
+    try:
+        runs = {line.run for line in await _lines(context, thread) if line.run is not None}
+    except Exception as error:  # a cipher may raise anything
+        if isinstance(error, ClewError) and not isinstance(error, UnreadableError):
+            raise
+        # Whoever lacks the key may delete it all the same. What is noted of its runs leads to nothing then.
+        _logger.warning("the checkpoints of the thread %r cannot be read, so what is noted of their runs stays", thread.id)
     await context.store.threads.delete(thread)
     context.memory.forget(thread.owner, thread.id)
     for run in runs:

@@ -41,12 +41,12 @@ class Plain:
 
     def __init__(self, serde: SerializerProtocol) -> None:
         self.serde = serde
+        # What any serializer of bytes gives for nothing tells whether they are MessagePack, element after element.
+        self.is_secret = serde.dumps_typed([]) != (MSGPACK, array_header(0))
         self._plain = serde
-        self.is_secret = False
-        if isinstance(serde, EncryptedSerializer):
-            self.is_secret, self._plain = True, serde.serde
-        if not isinstance(self._plain, JsonPlusSerializer):
-            self.is_secret, self._plain = True, JsonPlusSerializer()
+        if self.is_secret:
+            inner = serde.serde if isinstance(serde, EncryptedSerializer) else None
+            self._plain = inner if isinstance(inner, JsonPlusSerializer) else JsonPlusSerializer()
 
     def dump(self, value: Sequence[Any]) -> bytes | None:
         """Return a list in MessagePack; None where it has no such form."""
@@ -79,6 +79,22 @@ class Draft:
             self._add_list(name, channel, value)
         else:
             self.parts[name] = Part(pack(self._serde.dumps_typed(value)))
+
+    def take_items(self) -> list[NewItem]:
+        """Return the items, which are appended apart, before the put; `place` says where they are then."""
+        items, self.items = self.items, []
+        return items
+
+    def place(self, positions: Sequence[int]) -> None:
+        """Let the parts refer to items that have these positions."""
+        for name, part in self.parts.items():
+            if part.spans and any(span.first < 0 for span in part.spans):
+                refs = [
+                    _place(ref, positions)
+                    for first, count in part.spans
+                    for ref in (range(first, first + count) if first > 0 else range(first, first - count, -1))
+                ]
+                self.parts[name] = Part(part.data, part.after, join((), refs))
 
     def learn(self, positions: Sequence[int]) -> dict[tuple[str, str], List]:
         """Return the lists that are known when the items have these positions."""

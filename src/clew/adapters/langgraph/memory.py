@@ -46,10 +46,11 @@ class Known:
         runs: the ids of runs that the index is known to have for it.
         absent_at: the id that a checkpoint would have had when the thread was found not to be there; None where it was.
         begun: done when the put that begins the thread is; None where none is under way.
-        window: how many of the newest items the last state spans; None where that is not known.
+        last: the newest position that is known.
+        window: how many of the newest items hold the last state; None where that is not known.
     """
 
-    __slots__ = ("absent_at", "begun", "key", "lists", "made_ms", "runs", "size", "window")
+    __slots__ = ("absent_at", "begun", "key", "last", "lists", "made_ms", "runs", "size", "window")
 
     def __init__(self, key: tuple[str, str]) -> None:
         self.key = key
@@ -58,6 +59,7 @@ class Known:
         self.runs: set[str] = set()
         self.absent_at: str | None = None
         self.begun: Future[None] | None = None
+        self.last = 0
         self.window: int | None = None
         self.size = _RECORD
 
@@ -106,7 +108,7 @@ class Memory:
             if known.made_ms != made_ms:
                 known.lists.clear()
                 known.runs.clear()
-                known.made_ms, known.size = made_ms, _RECORD
+                known.made_ms, known.size, known.last = made_ms, _RECORD, 0
             lists = known.lists
             for key, record in found.items():
                 old = lists.pop(key, None)
@@ -114,7 +116,8 @@ class Memory:
                 lists[key] = record
                 spans = record.spans
                 if spans:
-                    known.window = spans[-1].first + spans[-1].count - min(spans).first
+                    known.last = max(known.last, *[first + count - 1 for first, count in spans])
+                    known.window = known.last + 1 - min(spans).first
             while len(lists) > MOST_LISTS:
                 known.size -= len(lists.popitem(last=False)[1].body) + _RECORD
             self._size += known.size - before

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -17,6 +17,8 @@ from langgraph.checkpoint.base import (
 
 from ...checkpoints import PutCheckpoint, Write
 from ...errors import ConflictError, FencedError
+from ...limits import MAX_CHANGES, MAX_COMMIT_BYTES
+from ...model import Ref
 from ...records import Lease
 from .claiming import LEASE, lease_of
 from .coding import pack, pack_head
@@ -25,7 +27,10 @@ from .drafting import Draft, name_part
 from .memory import Known
 from .threads_of_runs import note_thread
 
-PATIENCE_S = 10.0
+MOST_ITEMS: Final = MAX_CHANGES - 100
+MOST_BYTES: Final = MAX_COMMIT_BYTES // 2
+"""New messages in one commit, beside the other values; more of them are appended before."""
+PATIENCE_S: Final = 10.0
 """How long a write waits for the first put of its thread, which it may have overtaken."""
 
 
@@ -111,6 +116,9 @@ async def _send(
             draft.add(channel, version, values[channel])
     versions = checkpoint["channel_versions"]
     uses = tuple([name_part(channel, versions[channel]) for channel in values if channel in versions])
+    before: tuple[int, ...] = ()
+    if len(draft.items) >= MOST_ITEMS or sum([len(item.data) for item in draft.items]) > MOST_BYTES:
+        before = await _append_before(context, address.thread, draft)
     parts = draft.parts
     done = await context.store.checkpoints.put(
         address.thread,
@@ -121,7 +129,24 @@ async def _send(
         sliding=context.sliding,
         lease=lease,
     )
-    context.memory.learn(known, done.made_ms, draft.learn(done.positions))
+    context.memory.learn(known, done.made_ms, draft.learn(before or done.positions))
+
+
+async def _append_before(context: Context, thread: Ref, draft: Draft) -> tuple[int, ...]:
+    """Append messages that do not fit one commit, in as many as hold them. What dies then has said too much, and lost nothing."""
+    positions: list[int] = []
+    items = draft.take_items()
+    while items:
+        count = size = 0
+        while count < len(items) and count < MOST_ITEMS and (size := size + len(items[count].data)) <= MOST_BYTES:
+            count += 1
+        done = await context.store.items.append(
+            thread, items[: count or 1], create=True, ttl=context.ttl, sliding=context.sliding
+        )
+        positions += done.positions
+        items = items[count or 1 :]
+    draft.place(positions)
+    return tuple(positions)
 
 
 async def put_writes(
