@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from os import urandom
 from typing import Final
 
 import msgspec
 
 from ...errors import InvalidError, UnreadableError
+from ...ids import new_key
 from ...model import JSON
 from .exact import DATETIMES, encode_entries, encode_object, thaw
 
@@ -103,7 +103,7 @@ def make_seal(ttl_ms: int) -> bytes:
 def fresh_part() -> bytes:
     """Return what is new in a seal at each write; its last KEPT bytes follow."""
     now = datetime.now(UTC).isoformat(timespec="microseconds").encode()
-    return b"".join((START, now, _REVISION, urandom(8).hex().encode(), b'"'))
+    return b"".join((START, now, _REVISION, new_key()[8:].hex().encode(), b'"'))
 
 
 def ttl_ms_in(seal: bytes) -> int:

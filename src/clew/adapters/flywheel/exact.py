@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime
 from typing import Final
 
@@ -45,7 +46,7 @@ def encode_entries(entries: list[JSON], what: str, before: tuple[bytes, int] = (
     known, count = before
     looked_at, reads_on = entries, False
     try:
-        data = msgspec.json.encode(entries)
+        data = _encode(entries)
         reads_on = bool(count) and data.startswith(known, 1) and data[len(known) + 1] in b",]"
         if reads_on:
             # To look at all of them would take as long as to write them.
@@ -57,6 +58,28 @@ def encode_entries(entries: list[JSON], what: str, before: tuple[bytes, int] = (
         if DATETIMES in entry:
             _refuse_note(entry)
     return data, reads_on
+
+
+class _Buffers(threading.local):
+    """One for each thread, since what is written into it is not yet copied when another might write."""
+
+    def __init__(self) -> None:
+        self.buffer = bytearray()
+
+
+_buffers: Final = _Buffers()
+_encode_into: Final = msgspec.json.Encoder().encode_into
+KEPT_BYTES: Final = 1 << 20
+"""The most that a buffer keeps."""
+
+
+def _encode(entries: list[JSON]) -> bytes:
+    """Return a list as JSON. A buffer that is long enough already saves a quarter of the time."""
+    buffer = _buffers.buffer
+    _encode_into(entries, buffer)
+    if len(buffer) > KEPT_BYTES:
+        _buffers.buffer = bytearray()
+    return bytes(buffer)
 
 
 def _encode_closely(entries: list[JSON], what: str) -> bytes:

@@ -142,7 +142,10 @@ class Client:
         """Call a script by name and return its reply; its keys share a slot."""
         known = self.scripts[script]
         payload = pack("EVALSHA", known.sha, len(keys), *keys, *args)
-        return (await self.call(keys[0], payload, script=known, repeatable=repeatable, durable=durable))[0]
+        future: asyncio.Future[list[Reply]] = self.loop.create_future()
+        deadline = self.loop.time() + self.options.timeout
+        self.send(Request(keys[0], payload, 1, future, deadline, script=known, repeatable=repeatable, durable=durable))
+        return (await future)[0]
 
     def primaries(self) -> list[str]:
         """Return a name for each server that holds keys, in a stable order."""
