@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from .namespaces import VECTORS, Namespace
+from .nearby import Nearby
 from .shelves import Shelves
 from .vectors import Vectors, read_vectors
 
@@ -28,8 +29,9 @@ class _Kept(NamedTuple):
 class Keeping:
     """The vectors of one owner's namespaces, those that were searched last."""
 
-    def __init__(self, shelves: Shelves) -> None:
+    def __init__(self, shelves: Shelves, nearby: Nearby) -> None:
         self._shelves = shelves
+        self._nearby = nearby
         self._kept: OrderedDict[Namespace, _Kept] = OrderedDict()
         self._size = 0
 
@@ -45,9 +47,9 @@ class Keeping:
         found = await self._shelves.fetch(VECTORS, namespace)
         read = ((key, read_vectors(document)) for key, document in found.documents.items())
         vectors = {key: each for key, each in read if each is not None}
-        self._keep(
-            namespace, _Kept((found.revision, found.created_ms), vectors, sum(len(each.data) for each in vectors.values()))
-        )
+        await self._nearby.notice(namespace, found, vectors)
+        size = sum(len(each.data) for each in vectors.values())
+        self._keep(namespace, _Kept((found.revision, found.created_ms), vectors, size))
         return vectors
 
     def _keep(self, namespace: Namespace, new: _Kept) -> None:

@@ -15,7 +15,8 @@ from langgraph.store.base import ListNamespacesOp
 from ....errors import InvalidError
 from ....records import Snapshot
 from .keeping import Keeping
-from .namespaces import ITEMS, LABELS, Namespace, check_conditions, document_key, first_of, matches, may_lead
+from .namespaces import ITEMS, LABELS, Namespace, check_conditions, first_of, matches, may_lead
+from .nearby import Nearby
 from .shelves import Shelves, together
 from .stored import ENDS, Found, find_items
 from .vectors import VECTOR, Vectors, score
@@ -39,29 +40,54 @@ class Walked:
     vectors: dict[tuple[Namespace, str], Vectors] = field(default_factory=dict)
 
 
-async def walk(shelves: Shelves, prefix: Namespace, keeping: Keeping | None) -> Walked:
-    """Read every item below a prefix, and its vectors where they are wanted: one trip for each level."""
+@dataclass(frozen=True, slots=True)
+class Meant:
+    """A search by meaning: the vector of its query, on its way, and how many items it is to find."""
+
+    query: asyncio.Task[list[float]]
+    need: int
+    keeping: Keeping
+    nearby: Nearby
+
+
+async def walk(shelves: Shelves, prefix: Namespace, meant: Meant | None = None) -> Walked:
+    """Read every item below a prefix, and its vectors where they are wanted: one trip for each level.
+
+    Of a namespace with an index, read those that are near, in two trips.
+    """
     found = Walked()
     level = [prefix]
     while level:
-        reading = together(shelves.fetch(kind, namespace) for namespace in level for kind in (LABELS, ITEMS))
-        if keeping is None:
-            answers, kept = await reading, list[Mapping[str, Vectors]]()
-        else:
-            answers, kept = await asyncio.gather(reading, together(map(keeping.fetch, level)))
-        following: list[Namespace] = []
-        for at, namespace in enumerate(level):
-            labels, items = answers[2 * at : 2 * at + 2]
-            following += below(namespace, labels)
-            here = find_items(items, namespace)
-            found.items += here
-            found.ends[namespace] = items.documents.get(ENDS)
-            for item in here if kept else ():
-                vectors = kept[at].get(document_key(VECTOR, item.key))
-                if vectors is not None and vectors.mark == item.meta.mark:
-                    found.vectors[namespace, item.key] = vectors
-        level = following
+        labels = together(shelves.fetch(LABELS, namespace) for namespace in level)
+        reading = together(_read(shelves, namespace, found, meant) for namespace in level)
+        answers, _ = await asyncio.gather(labels, reading)
+        level = [each for namespace, answer in zip(level, answers, strict=True) for each in below(namespace, answer)]
     return found
+
+
+async def _read(shelves: Shelves, namespace: Namespace, found: Walked, meant: Meant | None) -> None:
+    if meant is None:
+        _add(found, namespace, await shelves.fetch(ITEMS, namespace), {})
+        return
+    if meant.nearby.knows(namespace):
+        near = await meant.nearby.find(namespace, await meant.query, meant.need)
+        if near is not None:
+            found.items += near.items
+            found.ends[namespace] = near.ends
+            found.vectors |= {(namespace, key): vectors for key, vectors in near.vectors.items()}
+            return
+    items, kept = await asyncio.gather(shelves.fetch(ITEMS, namespace), meant.keeping.fetch(namespace))
+    _add(found, namespace, items, kept)
+
+
+def _add(found: Walked, namespace: Namespace, items: Snapshot, kept: Mapping[str, Vectors]) -> None:
+    here = find_items(items, namespace)
+    found.items += here
+    found.ends[namespace] = items.documents.get(ENDS)
+    for item in here if kept else ():
+        vectors = kept.get(VECTOR + item.ending)
+        if vectors is not None and vectors.mark == item.meta.mark:
+            found.vectors[namespace, item.key] = vectors
 
 
 def below(namespace: Namespace, labels: Snapshot) -> list[Namespace]:

@@ -13,10 +13,11 @@ from typing import Final, TypeVar
 from ....backend import Backend, Expiry
 from ....blocking import Connection
 from ....limits import MAX_TTL_MS
+from ....nearest import Nearest
 from ....records import Change, Commit, Expire, Partition, PutDocument, Snapshot
 from .clock import StoreClock
 from .namespaces import Namespace, partition_name
-from .stored import ENDS
+from .stored import ENDS, NEAR
 
 T = TypeVar("T")
 
@@ -25,17 +26,23 @@ AT_ONCE: Final = 200
 LEAST_MS: Final = 60_000
 """The least that a partition outlives its last item by: more than a clock is wrong by."""
 
+TRIES: Final = 20
+"""How often a commit is planned anew, where others write the same partition."""
+
 
 @dataclass(slots=True)
 class Room:
-    """What is known of a partition that is written: its revision (0: it is not there), and its document ENDS."""
+    """What is known of a partition that is written: its revision (0: it is not there), and its documents ENDS and NEAR."""
 
     revision: int = 0
     ends: bytes | None = None
 
+    near: bytes | None = None
+
     def learn(self, snapshot: Snapshot) -> None:
         """Know what was read."""
         self.revision, self.ends = snapshot.revision, snapshot.documents.get(ENDS)
+        self.near = snapshot.documents.get(NEAR)
 
 
 class Shelves:
@@ -50,22 +57,23 @@ class Shelves:
         self._owner = owner
         self._backend: Backend | None = None
         self._expires = False
+        self._nearest: Nearest | None = None
         self.clock = StoreClock()
 
     async def fetch(self, kind: str, namespace: Namespace, keys: Sequence[str] | None = None) -> Snapshot:
         """Return documents of a partition, all of them for None."""
         backend = await self._open()
-        return await self.clock.ask(backend.fetch(self._partition(kind, namespace), keys))
+        return await self.clock.ask(backend.fetch(self.partition(kind, namespace), keys))
 
     async def commit(self, kind: str, namespace: Namespace, changes: Sequence[Change], *, expect: int | None = None) -> Commit:
         """Write a partition, which no listing shows."""
         backend = await self._open()
-        return await self.clock.ask(backend.commit(self._partition(kind, namespace), changes, expect=expect))
+        return await self.clock.ask(backend.commit(self.partition(kind, namespace), changes, expect=expect))
 
     async def drop(self, kind: str, namespace: Namespace, *, expect: int) -> None:
         """Delete a partition that is still at this revision, and leave no tombstone."""
         backend = await self._open()
-        await backend.drop(self._partition(kind, namespace), tombstone_ms=0, expect=expect)
+        await backend.drop(self.partition(kind, namespace), tombstone_ms=0, expect=expect)
 
     async def commit_in(
         self, room: Room, kind: str, namespace: Namespace, changes: Sequence[Change], *, until_ms: int | None, ttl_ms: int
@@ -105,9 +113,16 @@ class Shelves:
         if self._backend is not backend:
             # Asked once: to see whether an object has a protocol's methods costs as much as half a trip.
             self._backend, self._expires = backend, isinstance(backend, Expiry)
+            self._nearest = backend if isinstance(backend, Nearest) else None
         return backend
 
-    def _partition(self, kind: str, namespace: Namespace) -> Partition:
+    async def nearest(self) -> Nearest | None:
+        """Return the backend as one that keeps indexes of vectors, None where it, or its server, does not."""
+        await self._open()
+        return self._nearest if self._nearest is not None and await self._nearest.knows_nearest() else None
+
+    def partition(self, kind: str, namespace: Namespace) -> Partition:
+        """Return one of a namespace's partitions."""
         return Partition(self._owner, partition_name(kind, namespace))
 
 
@@ -129,3 +144,9 @@ async def together(works: Iterable[Awaitable[T]]) -> list[T]:
             raise each
         found.append(each)
     return found
+
+
+def span_of(times: Sequence[tuple[int | None, int | None]]) -> tuple[int | None, int]:
+    """Return until when a partition has to last (None: for ever), and the longest time to live, for ends and times to live."""
+    ends = [end for end, _ in times]
+    return None if None in ends else max(end or 0 for end in ends), max(ttl or 0 for _, ttl in times)

@@ -31,10 +31,12 @@ from .... import Store
 from ....blocking import Connection
 from ....errors import InvalidError
 from ....limits import check_id
+from ....nearest import MAX_FOUND
 from .gathering import Gathering, Put
 from .keeping import Keeping
 from .namespaces import ITEMS, Namespace, document_key
-from .searching import accepts, check_filter, list_namespaces, order, walk
+from .nearby import Nearby
+from .searching import Meant, accepts, check_filter, list_namespaces, order, walk
 from .shelves import Shelves, together
 from .stored import ENDS, META, VALUE, Found, encode_value, find_item, moment_of, ttl_ms_of
 from .sweeping import Sweeper, sweep
@@ -148,6 +150,7 @@ class ClewStore(BaseStore):
     async def aclose(self) -> None:
         """Close the store where it was opened here, and not by a copy; the sweeper ends."""
         await self._sweeper.stop()
+        await self._nearby.stop()
         if not self._is_copy:
             await self._connection.aclose()
 
@@ -171,7 +174,8 @@ class ClewStore(BaseStore):
     def _belong_to(self, owner: str) -> None:
         self.owner = check_id(owner, "the owner")
         self._shelves = Shelves(self._connection, owner)
-        self._keeping = Keeping(self._shelves)
+        self._nearby = Nearby(self._shelves)
+        self._keeping = Keeping(self._shelves, self._nearby)
         self._writing = Writing(self._shelves)
         self._gathering = Gathering(self._writing.write)
         self._sweeper = Sweeper(self._shelves)
@@ -199,10 +203,13 @@ class ClewStore(BaseStore):
         meant = self._embedding if op.query else None
         if meant is None:
             query = None
-            walked = await walk(self._shelves, op.namespace_prefix, None)
+            walked = await walk(self._shelves, op.namespace_prefix)
         else:
-            walking = walk(self._shelves, op.namespace_prefix, self._keeping)
-            query, walked = await asyncio.gather(meant.embed_query(op.query or ""), walking)
+            asking = asyncio.ensure_future(meant.embed_query(op.query or ""))
+            # What a filter leaves of those that are near may be too few: then everything is looked through.
+            need = op.offset + op.limit if not op.filter and min(op.offset, op.limit) >= 0 else MAX_FOUND + 1
+            looking = Meant(asking, need, self._keeping, self._nearby)
+            query, walked = await asyncio.gather(asking, walk(self._shelves, op.namespace_prefix, looking))
         wanted = op.filter
         chosen = walked.items if not wanted else [item for item in walked.items if accepts(wanted, item.value())]
         page = order(walked, chosen, query)[op.offset : op.offset + op.limit]

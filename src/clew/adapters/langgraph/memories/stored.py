@@ -21,6 +21,8 @@ META: Final = "m"
 VALUE: Final = "i"
 ENDS: Final = "ends"
 """The document with the moment (ms) before which its partition does not expire; there is none where it stays for ever."""
+NEAR: Final = "near"
+"""The document with the state of an index of a namespace's vectors, beside these; there is none where it has no index."""
 
 
 class Meta(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -51,6 +53,11 @@ class Found:
     stored: bytes
     """The meta document as it is stored."""
     data: bytes
+
+    @property
+    def ending(self) -> str:
+        """What the keys of all its documents end in."""
+        return document_key(META, self.key)[len(META) :]
 
     def value(self) -> dict[str, Any]:  # callers know the shape of their own values
         """Return its value."""

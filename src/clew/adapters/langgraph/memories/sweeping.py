@@ -15,9 +15,10 @@ from typing import Final
 from ....errors import ClewError, ConflictError, NotFoundError
 from ....records import Change, PutDocument, Snapshot
 from .namespaces import ITEMS, LABELS, VECTORS, Namespace
+from .nearby import forget
 from .searching import label_of
 from .shelves import Shelves, together
-from .stored import META, VALUE, find_items, find_over
+from .stored import META, NEAR, VALUE, find_items, find_over
 from .vectors import VECTOR
 
 IN_USE_MS: Final = 3_600_000
@@ -76,7 +77,8 @@ async def _sweep_node(shelves: Shelves, node: _Node) -> int:
 async def _delete(shelves: Shelves, namespace: Namespace, over: Sequence[tuple[str, bytes]]) -> int:
     """Delete some items that nobody has written since, and their vectors; return how many."""
     names = [VECTOR + name[len(META) :] for name, _ in over]
-    vectors = (await shelves.fetch(VECTORS, namespace, names)).documents
+    vectors = dict((await shelves.fetch(VECTORS, namespace, [NEAR, *names])).documents)
+    near = vectors.pop(NEAR, None)
     changes: list[Change] = []
     for name, stored in over:
         changes += (PutDocument(name, None, stored), PutDocument(VALUE + name[len(META) :], None))
@@ -89,7 +91,8 @@ async def _delete(shelves: Shelves, namespace: Namespace, over: Sequence[tuple[s
     for name, data in vectors.items():
         # Those of an item that was put again meanwhile are others, and stay.
         with suppress(ConflictError):
-            await shelves.commit(VECTORS, namespace, [PutDocument(name, None, data)])
+            await shelves.commit(VECTORS, namespace, [PutDocument(NEAR, near, near), PutDocument(name, None, data)])
+            await forget(shelves, namespace, near, {name: data})
     return len(over)
 
 

@@ -93,6 +93,11 @@ def pack_vectors(vectors: Sequence[Sequence[float]]) -> bytes:
     return data
 
 
+def pack_vector(vector: Sequence[float]) -> bytes:
+    """Return one vector as it is kept, by itself."""
+    return pack_vectors([vector])[4:]
+
+
 def document_of(mark: bytes, packed: bytes) -> bytes:
     """Return the document of an item's vectors."""
     return FORMAT + mark + packed

@@ -17,9 +17,9 @@ from ....limits import MAX_CHANGES, MAX_COMMIT_BYTES
 from ....records import ANY, PRESENT, Change, PutDocument
 from .gathering import Put
 from .namespaces import ITEMS, LABELS, VECTORS, Namespace, document_key
-from .shelves import Room, Shelves, together
-from .stored import ENDS, META, VALUE, Found, Meta, decode_meta, encode_meta, is_over
-from .vectors import VECTOR, document_of
+from .shelves import TRIES, Room, Shelves, span_of, together
+from .stored import ENDS, META, NEAR, VALUE, Found, Meta, decode_meta, encode_meta, is_over
+from .vector_writing import write_vectors
 
 LABEL: Final = "n"
 KNOWN_S: Final = 600.0
@@ -27,8 +27,6 @@ KNOWN_S: Final = 600.0
 MOST_NAMESPACES: Final = 10_000
 MOST_ITEMS: Final = 50_000
 """How many namespaces, and items, are known at most."""
-TRIES: Final = 20
-"""How often a commit is planned anew, where others write the same partition."""
 RENEW: Final = 64
 """A time to live is renewed where it would move by this part of it or more."""
 
@@ -61,7 +59,9 @@ class Writing:
             # Nothing is made for what is only deleted.
             place = await self._enter(namespace) if any(put.data is not None for put in some) else None
             marks = {put.key: token_bytes(8) for put in some if put.vectors is not None}
-            await together((self._write_items(namespace, place, some, marks), self._write_vectors(namespace, place, some, marks)))
+            vectors = None if place is None else place.vectors
+            writing = write_vectors(self._shelves, namespace, vectors, some, marks)
+            await together((self._write_items(namespace, place, some, marks), writing))
 
     async def renew(self, item: Found, ends: bytes | None) -> None:
         """Start an item's time anew, unless it was written or deleted since it was read; `ends` is its partition's ENDS."""
@@ -98,7 +98,7 @@ class Writing:
             await self._shelves.commit(LABELS, namespace[:depth], [PutDocument(key, data)])
 
         async def look(room: Room, kind: str) -> None:
-            room.learn(await self._shelves.fetch(kind, namespace, [ENDS]))
+            room.learn(await self._shelves.fetch(kind, namespace, [ENDS, NEAR]))
 
         looks = [look(place.items, ITEMS), look(place.vectors, VECTORS)]
         await together([*(label(depth) for depth in range(len(namespace))), *looks])
@@ -120,7 +120,7 @@ class Writing:
         for tried in range(TRIES):
             changes, metas = self._plan(namespace, puts, marks, sure=not tried)
             try:
-                until, ttl = _span([(meta.expires_ms, meta.ttl_ms) for meta in metas.values()])
+                until, ttl = span_of([(meta.expires_ms, meta.ttl_ms) for meta in metas.values()])
                 await self._shelves.commit_in(place.items, ITEMS, namespace, changes, until_ms=until, ttl_ms=ttl)
             except ConflictError:
                 if tried == TRIES - 1:
@@ -164,33 +164,6 @@ class Writing:
             if name in found.documents:
                 self._know(namespace, key, found.documents[name])
 
-    async def _write_vectors(
-        self, namespace: Namespace, place: _Place | None, puts: Sequence[Put], marks: Mapping[str, bytes]
-    ) -> None:
-        new: list[Change] = []
-        old: list[Change] = []
-        for put in puts:
-            name = document_key(VECTOR, put.key)
-            if put.vectors is not None:
-                new.append(PutDocument(name, document_of(marks[put.key], put.vectors)))
-            elif put.data is None or (place is not None and place.vectors.revision):
-                old.append(PutDocument(name, None))
-        if not new or place is None:
-            if old:
-                await self._delete(VECTORS, namespace, old)
-            return
-        now = self._shelves.clock.now_ms()
-        ttls = [put.ttl_ms for put in puts if put.vectors is not None]
-        until, longest = _span([(None if ttl is None else now + ttl, ttl) for ttl in ttls])
-        for tried in range(TRIES):
-            try:
-                await self._shelves.commit_in(place.vectors, VECTORS, namespace, [*new, *old], until_ms=until, ttl_ms=longest)
-                return
-            except ConflictError:
-                if tried == TRIES - 1:
-                    raise
-                place.vectors.learn(await self._shelves.fetch(VECTORS, namespace, [ENDS]))
-
     async def _delete(self, kind: str, namespace: Namespace, changes: Sequence[Change]) -> None:
         try:
             await self._shelves.commit(kind, namespace, changes, expect=PRESENT)
@@ -219,12 +192,6 @@ class Writing:
     def _forget(self, namespace: Namespace, puts: Iterable[Put]) -> None:
         for put in puts:
             self._metas.pop((namespace, put.key), None)
-
-
-def _span(times: Sequence[tuple[int | None, int | None]]) -> tuple[int | None, int]:
-    """Return until when a partition has to last (None: for ever), and the longest time to live, for ends and times to live."""
-    ends = [end for end, _ in times]
-    return None if None in ends else max(end or 0 for end in ends), max(ttl or 0 for _, ttl in times)
 
 
 def _split(puts: Sequence[Put]) -> Iterable[list[Put]]:
