@@ -5,6 +5,7 @@ An unknown first byte is a newer clew's, and is refused with a sentence that say
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from langgraph.checkpoint.serde.base import SerializerProtocol
@@ -53,13 +54,24 @@ def unpack(data: bytes) -> tuple[str, bytes]:
     )
 
 
-def pack_head(serde: SerializerProtocol, metadata: Any, checkpoint: dict[str, Any]) -> bytes:
-    """Return the head of a checkpoint: its metadata, and all of it but its values."""
-    return _HEAD + pack(serde.dumps_typed([metadata, checkpoint]))
+def is_trigger(channel: str, value: object) -> bool:
+    """Tell whether a value says no more than that a node is to run: one of nearly every step, and kept in the head alone."""
+    return value is None and channel.startswith(_TRIGGER)
+
+
+def pack_head(serde: SerializerProtocol, metadata: Any, checkpoint: Mapping[str, Any]) -> bytes:
+    """Return the head of a checkpoint: its metadata, and all of it but its id, and of its values the names of the triggers."""
+    kept = {key: value for key, value in checkpoint.items() if key != "id" and key != "channel_values"}
+    triggers = [
+        channel for channel, value in checkpoint["channel_values"].items() if value is None and is_trigger(channel, value)
+    ]
+    if triggers:
+        kept["channel_values"] = triggers
+    return _HEAD + pack(serde.dumps_typed([metadata, kept]))
 
 
 def unpack_head(serde: SerializerProtocol, head: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return metadata and checkpoint, without its values.
+    """Return metadata and checkpoint, with the values of the triggers only.
 
     Raises:
         UnreadableError: it is damaged, or a newer clew wrote it.
@@ -69,7 +81,9 @@ def unpack_head(serde: SerializerProtocol, head: bytes) -> tuple[dict[str, Any],
             f"the checkpoint has format {head[0] if head else 'none'}, newer than {FORMAT}: upgrade clew to read it"
         )
     metadata, checkpoint = serde.loads_typed(unpack(head[1:]))
+    checkpoint["channel_values"] = dict.fromkeys(checkpoint.get("channel_values", ()))
     return metadata, checkpoint
 
 
 _HEAD: Final = bytes([FORMAT])
+_TRIGGER: Final = "branch:to:"

@@ -196,7 +196,7 @@ def _make_tuple(
     metadata, checkpoint = unpack_head(context.plain.serde, stored.head)
     branch, id, parent = stored.branch, stored.id, stored.parent
     checkpoint["id"] = id
-    checkpoint["channel_values"] = gathered.values(branch, stored.uses, learns=learns)
+    checkpoint["channel_values"].update(gathered.values(branch, stored.uses, learns=learns))
     if str in set(map(type, checkpoint["channel_versions"].values())):
         _renumber(checkpoint)
     more = None if lease is None else {LEASE: lease}

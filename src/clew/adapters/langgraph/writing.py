@@ -21,7 +21,7 @@ from ...limits import MAX_CHANGES, MAX_COMMIT_BYTES
 from ...model import Ref
 from ...records import Lease
 from .claiming import LEASE, lease_of
-from .coding import pack, pack_head
+from .coding import is_trigger, pack, pack_head
 from .context import Address, Context, address_of, config_of
 from .drafting import Draft, name_part
 from .memory import Known
@@ -47,11 +47,7 @@ async def put(
     thread = address.thread
     known = context.memory.find(thread.owner, thread.id)
     all_metadata = get_checkpoint_metadata(config, metadata)
-    head = pack_head(
-        context.plain.serde,
-        all_metadata,
-        {key: value for key, value in checkpoint.items() if key != "channel_values" and key != "id"},
-    )
+    head = pack_head(context.plain.serde, all_metadata, checkpoint)
     lease = lease_of(config["configurable"])
     begins = address.id is None and _may_begin(branch, known, all_metadata)
     run = all_metadata.get("run_id")
@@ -112,10 +108,11 @@ async def _send(
     draft = Draft(context.plain, known, branch)
     for channel, version in new_versions.items():
         # One without a value is empty, and has no part.
-        if channel in values:
+        if channel in values and not is_trigger(channel, values[channel]):
             draft.add(channel, version, values[channel])
     versions = checkpoint["channel_versions"]
-    uses = tuple([name_part(channel, versions[channel]) for channel in values if channel in versions])
+    kept = [channel for channel, value in values.items() if channel in versions and not is_trigger(channel, value)]
+    uses = tuple([name_part(channel, versions[channel]) for channel in kept])
     before: tuple[int, ...] = ()
     if len(draft.items) >= MOST_ITEMS or sum([len(item.data) for item in draft.items]) > MOST_BYTES:
         before = await _append_before(context, address.thread, draft)
