@@ -27,8 +27,8 @@ from .vectors import VECTOR, Vectors, pack_vector, read_vectors
 
 FROM: Final = 1_000
 """Vectors of a namespace from which on it gets an index."""
-AT_ONCE: Final = 16
-"""Vectors that are put into an index at once: the server does nothing else meanwhile, for about a millisecond each."""
+AT_ONCE: Final = 4
+"""Vectors that are put into an index at once: the server does nothing else meanwhile, for up to some milliseconds each."""
 STALE_MS: Final = 600_000
 """How long an index may be in the making before another process begins anew."""
 GRACE_S: Final = 60.0
