@@ -1,6 +1,7 @@
 """What a put sends: the parts of new values, and the items that no part of the thread refers to yet.
 
-A list is serialized once, as a whole. Where its bytes go on from those that are known, only the rest is looked at.
+A list is serialized once, as a whole. Where its bytes go on from those that are known, only the rest is looked at; of messages
+that are as they were (`prints`), only the rest is serialized.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from .coding import ELEMENTS, ITEMS, MSGPACK, pack
 from .cutting import array_header, cut
 from .memory import Known, List
 from .messages import make_item
+from .prints import make_print
 
 MOST_LINKS: Final = 32
 """How many parts a list may be made of, before it is written whole again."""
@@ -111,6 +113,8 @@ class Draft:
         key = (self._branch, channel)
         old = self._known.lists.get(key)
         may_be_items = not self._branch and isinstance(value[0], BaseMessage)
+        if may_be_items and old is not None and old.made is not None and self._go_on(name, key, value, old):
+            return
         secret = self._plain.is_secret
         data = None if secret and not may_be_items else self._plain.dump(value)
         header = array_header(len(value))
@@ -143,6 +147,25 @@ class Draft:
             old = self._known.lists.get(key)
             if old is None or old.name != name:
                 self._lists.append((key, List(body, count, (), name), ()))
+
+    def _go_on(self, name: str, key: tuple[str, str], value: list[Any], old: List) -> bool:
+        """Put messages that go on from the last ones, and tell whether they do: what was serialized before is not again."""
+        made = make_print(value)
+        if made is None or old.made is None or not made.goes_on_from(old.made):
+            return False
+        rest = value[old.length :]
+        if not rest:
+            self.parts[name] = Part(ITEMS, None, old.spans)
+            self._lists.append((key, old._replace(name=name), ()))
+            return True
+        data, header = self._plain.dump(rest), array_header(len(rest))
+        if data is None or not data.startswith(header):
+            return False
+        start = len(header)
+        refs = [self._refer(message, element) for message, element in zip(rest, cut(data, start, len(rest)), strict=True)]
+        self.parts[name] = Part(ITEMS, None, join(old.spans, refs))
+        self._lists.append((key, List(old.body + data[start:], len(value), old.spans, name, 1, made), refs))
+        return True
 
     def _add_messages(
         self,
@@ -177,7 +200,7 @@ class Draft:
             return False
         refs = [places.get(element) or self._refer(message, element) for message, element in zip(rest, elements, strict=True)]
         self.parts[name] = Part(ITEMS, None, join(kept, refs) if refs else kept)
-        self._lists.append((key, List(data[len(header) :], len(value), kept, name), refs))
+        self._lists.append((key, List(data[len(header) :], len(value), kept, name, 1, make_print(value)), refs))
         return True
 
     def _refer(self, message: BaseMessage, element: bytes) -> int:

@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from ...checkpoints import Span
+from .prints import Print
 
 MOST_LISTS: Final = 64
 """The lists of one thread that are remembered, the last ones written or read: each run of a subgraph has some of its own."""
@@ -27,6 +28,7 @@ class List(NamedTuple):
         spans: the items that they are, where they are items.
         name: the part that holds it.
         depth: how many parts it is made of.
+        made: the print of its messages, where they have one and were put here.
     """
 
     body: bytes
@@ -34,6 +36,7 @@ class List(NamedTuple):
     spans: tuple[Span, ...]
     name: str
     depth: int = 1
+    made: Print | None = None
 
 
 class Known:
@@ -112,14 +115,14 @@ class Memory:
             lists = known.lists
             for key, record in found.items():
                 old = lists.pop(key, None)
-                known.size += len(record.body) - (len(old.body) if old is not None else -_RECORD)
+                known.size += _size_of(record) - (_size_of(old) if old is not None else -_RECORD)
                 lists[key] = record
                 spans = record.spans
                 if spans:
                     known.last = max(known.last, *[first + count - 1 for first, count in spans])
                     known.window = known.last + 1 - min(spans).first
             while len(lists) > MOST_LISTS:
-                known.size -= len(lists.popitem(last=False)[1].body) + _RECORD
+                known.size -= _size_of(lists.popitem(last=False)[1]) + _RECORD
             self._size += known.size - before
             self._shrink()
 
@@ -139,3 +142,7 @@ class Memory:
     def _shrink(self) -> None:
         while self._size > self._most and len(self._known) > 1:
             self._size -= self._known.popitem(last=False)[1].size
+
+
+def _size_of(record: List) -> int:
+    return len(record.body) + (0 if record.made is None else len(record.made.states))
