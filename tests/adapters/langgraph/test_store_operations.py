@@ -183,6 +183,7 @@ async def test_another_owner_sees_nothing_of_it(store: Store) -> None:
         await store.threads.get(clew.Ref(f"a-{mark}", "langgraph-store/items/n"))
 
 
+@pytest.mark.parametrize("url", ["sqlite", "redis-8.2", "cluster-1"], indirect=True)
 def test_a_caller_that_cannot_await_gets_the_same(url: str) -> None:
     async def both() -> None:
         async with clew.connect(url) as store:

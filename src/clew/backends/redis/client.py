@@ -217,6 +217,9 @@ class Client:
             if not self._closed:
                 for lane in self._lanes.values():
                     await lane.abandon()
+                if self._cluster is not None:
+                    # What it asked for the slots with.
+                    await self._cluster.aclose()
 
     # -- where a request goes ---------------------------------------------------------------------------------------
 
