@@ -78,7 +78,9 @@ class Checkpoints:
         changes: list[Change] = [*appends, checkpoint]
         if lease is not None:
             changes.append(Fenced(lease.name, lease.fence))
-        done = await self._commit(partition, changes, checkpoint, begin=begin, ttl=ttl, sliding=sliding, title=title)
+        done = await self._commit(partition, changes) if self._power is not None and not begin else None
+        if done is None:
+            done = await self._make(partition, changes, checkpoint, begin=begin, ttl=ttl, sliding=sliding, title=title)
         outcomes, count = done.outcomes, len(appends)
         return Put(tuple([abs(outcome) for outcome in outcomes[:count]]), outcomes[count])
 
@@ -105,7 +107,9 @@ class Checkpoints:
         changes: list[Change] = [PutWrites(branch, id, tuple(writes))]
         if lease is not None:
             changes.append(Fenced(lease.name, lease.fence))
-        done = await self._commit(partition, changes, None, begin=False, ttl=ttl, sliding=sliding, title=None)
+        done = await self._commit(partition, changes) if self._power is not None else None
+        if done is None:
+            done = await self._make(partition, changes, None, begin=False, ttl=ttl, sliding=sliding, title=None)
         return done.outcomes[0]
 
     async def drop(self, thread: ThreadKey, points: Sequence[tuple[str, str]]) -> int:
@@ -223,7 +227,16 @@ class Checkpoints:
             self._power = need_checkpointing(self._backend)
         return self._power
 
-    async def _commit(
+    async def _commit(self, partition: Partition, changes: Sequence[Change]) -> Commit | None:
+        """Commit to a thread that is there, as nearly always; return None where it is not."""
+        try:
+            return await self._backend.commit(partition, changes, expect=PRESENT, listed=True)
+        except GoneError:
+            raise
+        except NotFoundError:
+            return None
+
+    async def _make(
         self,
         partition: Partition,
         changes: Sequence[Change],

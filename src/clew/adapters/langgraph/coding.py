@@ -61,10 +61,10 @@ def is_trigger(channel: str, value: object) -> bool:
 
 def pack_head(serde: SerializerProtocol, metadata: Any, checkpoint: Mapping[str, Any]) -> bytes:
     """Return the head of a checkpoint: its metadata, and all of it but its id, and of its values the names of the triggers."""
-    kept = {key: value for key, value in checkpoint.items() if key != "id" and key != "channel_values"}
-    triggers = [
-        channel for channel, value in checkpoint["channel_values"].items() if value is None and is_trigger(channel, value)
-    ]
+    kept = dict(checkpoint)
+    values, versions = kept.pop("channel_values"), kept["channel_versions"]
+    del kept["id"]
+    triggers = [name for name, value in values.items() if value is None and name in versions and is_trigger(name, value)]
     if triggers:
         kept["channel_values"] = triggers
     return _HEAD + pack(serde.dumps_typed([metadata, kept]))

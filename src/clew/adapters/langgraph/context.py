@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from langchain_core.runnables import RunnableConfig
 
@@ -10,7 +10,7 @@ from ...errors import InvalidError
 from ...model import Ref
 from ...store import Store
 from .drafting import Plain
-from .memory import Memory
+from .memory import Known, Memory
 
 
 class Context(NamedTuple):
@@ -52,11 +52,30 @@ def address_of(owner: str, config: RunnableConfig) -> Address:
     configurable = config.get("configurable") or {}
     thread = configurable.get("thread_id")
     if thread is None:
-        raise InvalidError('the configuration names no thread: pass {"configurable": {"thread_id": "..."}}')
+        raise InvalidError(_NO_THREAD)
     return Address(Ref(owner, str(thread)), configurable.get("checkpoint_ns"), configurable.get("checkpoint_id") or None)
+
+
+def locate(context: Context, config: RunnableConfig) -> tuple[Known, str | None, str | None]:
+    """Return what is known of the thread that a configuration names, its branch and its checkpoint's id, as `address_of` does.
+
+    It is done for every put and get.
+    """
+    try:
+        configurable = config["configurable"]
+        thread = configurable["thread_id"]
+    except KeyError:
+        thread = None
+    if thread is None:
+        raise InvalidError(_NO_THREAD)
+    known = context.memory.find(context.owner, thread if type(thread) is str else str(thread))
+    return known, configurable.get("checkpoint_ns"), configurable.get("checkpoint_id") or None
 
 
 def config_of(thread: str, branch: str, id: str, more: dict[str, Any] | None = None) -> RunnableConfig:
     """Return the configuration that names a checkpoint."""
     named = {"thread_id": thread, "checkpoint_ns": branch, "checkpoint_id": id}
     return {"configurable": named if more is None else {**more, **named}}
+
+
+_NO_THREAD: Final = 'the configuration names no thread: pass {"configurable": {"thread_id": "..."}}'

@@ -103,7 +103,9 @@ class Draft:
         found = {}
         for key, record, refs in self._lists:
             if refs:
-                record = record._replace(spans=join(record.spans, [_place(ref, positions) for ref in refs]))
+                body, length, kept, name, depth, made = record
+                spans = join(kept, [positions[-ref - 1] if ref < 0 else ref for ref in refs])
+                record = List(body, length, spans, name, depth, made)
             found[key] = record
         return found
 

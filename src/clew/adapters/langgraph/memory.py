@@ -11,6 +11,7 @@ from threading import Lock
 from typing import Final, NamedTuple
 
 from ...checkpoints import Span
+from ...model import Ref
 from .prints import Print
 
 MOST_LISTS: Final = 64
@@ -44,6 +45,7 @@ class Known:
 
     Attributes:
         key: its owner and id.
+        ref: the same, for the store.
         made_ms: when it was made; 0 where that is not known.
         lists: by branch and channel.
         runs: the ids of runs that the index is known to have for it.
@@ -53,10 +55,11 @@ class Known:
         window: how many of the newest items hold the last state; None where that is not known.
     """
 
-    __slots__ = ("absent_at", "begun", "key", "last", "lists", "made_ms", "runs", "size", "window")
+    __slots__ = ("absent_at", "begun", "key", "last", "lists", "made_ms", "ref", "runs", "size", "window")
 
     def __init__(self, key: tuple[str, str]) -> None:
         self.key = key
+        self.ref = Ref(*key)
         self.made_ms = 0
         self.lists: OrderedDict[tuple[str, str], List] = OrderedDict()
         self.runs: set[str] = set()
@@ -91,14 +94,20 @@ class Memory:
     def find(self, owner: str, thread: str) -> Known:
         """Return what is known of a thread, which may be nothing."""
         key = (owner, thread)
+        known = self._known.get(key)
+        if known is not None:
+            try:
+                self._known.move_to_end(key)
+                return known
+            except KeyError:
+                # Another thread has just let it go.
+                pass
         with self._lock:
             known = self._known.get(key)
             if known is None:
                 known = self._known[key] = Known(key)
                 self._size += known.size
                 self._shrink()
-            else:
-                self._known.move_to_end(key)
             return known
 
     def learn(self, known: Known, made_ms: int, found: dict[tuple[str, str], List]) -> None:
@@ -114,13 +123,15 @@ class Memory:
                 known.made_ms, known.size, known.last = made_ms, _RECORD, 0
             lists = known.lists
             for key, record in found.items():
-                old = lists.pop(key, None)
-                known.size += _size_of(record) - (_size_of(old) if old is not None else -_RECORD)
+                old = lists.get(key)
                 lists[key] = record
+                lists.move_to_end(key)
+                known.size += _size_of(record) + _RECORD if old is None else _size_of(record) - _size_of(old)
                 spans = record.spans
                 if spans:
-                    known.last = max(known.last, *[first + count - 1 for first, count in spans])
-                    known.window = known.last + 1 - min(spans).first
+                    first, count = spans[-1] if len(spans) == 1 else max(spans)
+                    known.last = max(known.last, first + count - 1)
+                    known.window = known.last + 1 - (first if len(spans) == 1 else min(spans).first)
             while len(lists) > MOST_LISTS:
                 known.size -= _size_of(lists.popitem(last=False)[1]) + _RECORD
             self._size += known.size - before

@@ -19,7 +19,7 @@ from ...limits import MAX_PAGE
 from ...model import Ref
 from .claiming import LEASE
 from .coding import unpack, unpack_head
-from .context import Context, address_of, config_of
+from .context import Context, address_of, config_of, locate
 from .gathering import Gathered
 
 PAGE: Final = 50
@@ -34,16 +34,15 @@ _COUNT: Final = 28
 
 async def get(context: Context, config: RunnableConfig) -> CheckpointTuple | None:
     """See ClewSaver.aget_tuple."""
-    address = address_of(context.owner, config)
-    thread, branch = address.thread, address.branch or ""
-    known = context.memory.find(thread.owner, thread.id)
+    known, named, id = locate(context, config)
+    branch = named or ""
     window = WINDOW if known.window is None else min(known.window + SPARE, MAX_PAGE)
     try:
-        page = await context.store.checkpoints.get(thread, branch, address.id, window=window)
+        page = await context.store.checkpoints.get(known.ref, branch, id, window=window)
     except GoneError:
         page = _NONE
     if not page.checkpoints:
-        if address.id is None and not branch:
+        if id is None and not branch:
             known.absent_at = None if page.made_ms else str(uuid6(clock_seq=-2))
         return None
     known.absent_at = None

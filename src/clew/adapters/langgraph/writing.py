@@ -22,7 +22,7 @@ from ...model import Ref
 from ...records import Lease
 from .claiming import LEASE, lease_of
 from .coding import is_trigger, pack, pack_head
-from .context import Address, Context, address_of, config_of
+from .context import Context, config_of, locate
 from .drafting import Draft, name_part
 from .memory import Known
 from .threads_of_runs import note_thread
@@ -42,91 +42,106 @@ async def put(
     new_versions: ChannelVersions,
 ) -> RunnableConfig:
     """See ClewSaver.aput."""
-    address = address_of(context.owner, config)
-    branch = address.branch or ""
-    thread = address.thread
-    known = context.memory.find(thread.owner, thread.id)
+    configurable = config["configurable"]
+    known, branch, parent = locate(context, config)
     all_metadata = get_checkpoint_metadata(config, metadata)
-    head = pack_head(context.plain.serde, all_metadata, checkpoint)
-    lease = lease_of(config["configurable"])
-    begins = address.id is None and _may_begin(branch, known, all_metadata)
+    lease = lease_of(configurable)
+    putting = _Putting(
+        context,
+        known,
+        branch or "",
+        parent,
+        checkpoint,
+        pack_head(context.plain.serde, all_metadata, checkpoint),
+        lease,
+        parent is None and _may_begin(branch or "", known, all_metadata),
+    )
     run = all_metadata.get("run_id")
-    putting = _put(context, address, branch, known, head, checkpoint, new_versions, lease, begins)
     if run is None or run in known.runs:
-        await putting
+        await putting.put(new_versions)
     else:
-        await asyncio.gather(putting, note_thread(context.store, context.owner, str(run), thread.id, context.ttl))
+        noting = note_thread(context.store, context.owner, str(run), known.ref.id, context.ttl)
+        await asyncio.gather(putting.put(new_versions), noting)
         known.runs.add(run)
-    return config_of(config["configurable"]["thread_id"], branch, checkpoint["id"], None if lease is None else {LEASE: lease})
+    more = None if lease is None else {LEASE: lease}
+    return config_of(configurable["thread_id"], branch or "", checkpoint["id"], more)
 
 
-async def _put(
-    context: Context,
-    address: Address,
-    branch: str,
-    known: Known,
-    head: bytes,
-    checkpoint: Checkpoint,
-    new_versions: ChannelVersions,
-    lease: Lease | None,
-    begins: bool,
-) -> None:
-    is_first = begins and not branch
-    if is_first:
-        # Its writes wait for it, where they overtake it.
-        known.begin()
-    try:
+class _Putting:
+    """One put, and its second attempt."""
+
+    __slots__ = ("_begins", "_branch", "_checkpoint", "_context", "_head", "_known", "_lease", "_parent")
+
+    def __init__(
+        self,
+        context: Context,
+        known: Known,
+        branch: str,
+        parent: str | None,
+        checkpoint: Checkpoint,
+        head: bytes,
+        lease: Lease | None,
+        begins: bool,
+    ) -> None:
+        self._context = context
+        self._known = known
+        self._branch = branch
+        self._parent = parent
+        self._checkpoint = checkpoint
+        self._head = head
+        self._lease = lease
+        self._begins = begins
+
+    async def put(self, new_versions: ChannelVersions) -> None:
+        """Put it, and begin the thread where this may."""
+        known = self._known
+        is_first = self._begins and not self._branch
+        if is_first:
+            # Its writes wait for it, where they overtake it.
+            known.begin()
         try:
-            await _send(context, address, branch, known, head, checkpoint, new_versions, lease, begins, known.made_ms or None)
+            await self._send(known, new_versions, known.made_ms or None)
         except FencedError:
             raise
         except ConflictError:
             # Another life of the thread, or parts that are gone: every value once more, and nothing taken as known.
-            thread = address.thread
-            context.memory.forget(thread.owner, thread.id)
-            again = context.memory.find(thread.owner, thread.id)
-            versions = checkpoint["channel_versions"]
-            await _send(context, address, branch, again, head, checkpoint, versions, lease, begins, None)
-    finally:
-        if is_first:
-            known.end_beginning()
+            memory = self._context.memory
+            memory.forget(*known.key)
+            await self._send(memory.find(*known.key), self._checkpoint["channel_versions"], None)
+        finally:
+            if is_first:
+                known.end_beginning()
 
-
-async def _send(
-    context: Context,
-    address: Address,
-    branch: str,
-    known: Known,
-    head: bytes,
-    checkpoint: Checkpoint,
-    new_versions: ChannelVersions,
-    lease: Lease | None,
-    begins: bool,
-    made_ms: int | None,
-) -> None:
-    values: Mapping[str, Any] = checkpoint["channel_values"]
-    draft = Draft(context.plain, known, branch)
-    for channel, version in new_versions.items():
-        # One without a value is empty, and has no part.
-        if channel in values and not is_trigger(channel, values[channel]):
-            draft.add(channel, version, values[channel])
-    versions = checkpoint["channel_versions"]
-    kept = [channel for channel, value in values.items() if channel in versions and not is_trigger(channel, value)]
-    uses = tuple([name_part(channel, versions[channel]) for channel in kept])
-    before: tuple[int, ...] = ()
-    if len(draft.items) >= MOST_ITEMS or sum([len(item.data) for item in draft.items]) > MOST_BYTES:
-        before = await _append_before(context, address.thread, draft)
-    parts = draft.parts
-    done = await context.store.checkpoints.put(
-        address.thread,
-        PutCheckpoint(branch, checkpoint["id"], address.id, head, uses, parts, made_ms),
-        draft.items,
-        begin=begins,
-        ttl=context.ttl,
-        sliding=context.sliding,
-        lease=lease,
-    )
-    context.memory.learn(known, done.made_ms, draft.learn(before or done.positions))
+    async def _send(self, known: Known, new_versions: ChannelVersions, made_ms: int | None) -> None:
+        context, checkpoint = self._context, self._checkpoint
+        values: Mapping[str, Any] = checkpoint["channel_values"]
+        versions = checkpoint["channel_versions"]
+        draft = Draft(context.plain, known, self._branch)
+        uses = []
+        for channel, value in values.items():
+            if value is None and is_trigger(channel, value):
+                continue
+            version = new_versions.get(channel)
+            if version is not None:
+                # A channel that is new and has no value is empty, and has no part.
+                draft.add(channel, version, value)
+            version = versions.get(channel)
+            if version is not None:
+                uses.append(name_part(channel, version))
+        items = draft.items
+        before: tuple[int, ...] = ()
+        if len(items) > 1 and (len(items) > MOST_ITEMS or sum([len(item.data) for item in items]) > MOST_BYTES):
+            before, items = await _append_before(context, known.ref, draft), []
+        done = await context.store.checkpoints.put(
+            known.ref,
+            PutCheckpoint(self._branch, checkpoint["id"], self._parent, self._head, tuple(uses), draft.parts, made_ms),
+            items,
+            begin=self._begins,
+            ttl=context.ttl,
+            sliding=context.sliding,
+            lease=self._lease,
+        )
+        context.memory.learn(known, done.made_ms, draft.learn(before or done.positions))
 
 
 async def _append_before(context: Context, thread: Ref, draft: Draft) -> tuple[int, ...]:
@@ -150,21 +165,21 @@ async def put_writes(
     context: Context, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
 ) -> None:
     """See ClewSaver.aput_writes."""
-    address = address_of(context.owner, config)
-    if not writes or address.id is None:
+    known, branch, id = locate(context, config)
+    if not writes or id is None:
         return
     serde = context.plain.serde
     made = [
         Write(task_path, task_id, WRITES_IDX_MAP.get(channel, index), channel, pack(serde.dumps_typed(value)))
         for index, (channel, value) in enumerate(writes)
     ]
-    known = context.memory.find(address.thread.owner, address.thread.id)
-    await _begun(known)
-    put_all = context.store.checkpoints.put_writes
-    await put_all(
-        address.thread,
-        address.branch or "",
-        address.id,
+    if known.begun is not None:
+        # The first put of the thread is under way, and has to make it.
+        await asyncio.wait([asyncio.wrap_future(known.begun)], timeout=PATIENCE_S)
+    await context.store.checkpoints.put_writes(
+        known.ref,
+        branch or "",
+        id,
         made,
         ttl=context.ttl,
         sliding=context.sliding,
@@ -182,10 +197,3 @@ def _may_begin(branch: str, known: Known, metadata: Mapping[str, Any]) -> bool:
         return True
     caller = (metadata.get("parents") or {}).get("")
     return known.absent_at is not None and isinstance(caller, str) and caller > known.absent_at
-
-
-async def _begun(known: Known) -> None:
-    """Return when the first put of the thread is done, where one is under way."""
-    begun = known.begun
-    if begun is not None:
-        await asyncio.wait([asyncio.wrap_future(begun)], timeout=PATIENCE_S)
