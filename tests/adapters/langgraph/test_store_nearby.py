@@ -33,7 +33,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(nearby, "FROM", FROM)
 
 
-@pytest.fixture(params=["redis-8.2", "cluster-1"])
+@pytest.fixture(params=["redis-8.2"])
 def url(request: pytest.FixtureRequest, url_of: Callable[..., str]) -> str:
     """A URL of a server that has vector sets."""
     return url_of(request.param)
@@ -133,6 +133,7 @@ async def test_a_large_namespace_gets_an_index_and_is_searched_by_it(pair: Pair,
         assert set(fetched) == {()}
 
 
+@pytest.mark.parametrize("url", ["redis-8.2", "cluster-1"], indirect=True)
 async def test_what_is_written_while_there_is_an_index_is_in_it_and_what_is_gone_is_not(pair: Pair) -> None:
     state = await pair.fill()
     dice, writers = random.Random(3), [pair.ours, pair.another(), pair.another()]

@@ -54,6 +54,7 @@ async def test_what_is_near_is_found_in_order_with_its_cosine(backend: RedisBack
     assert await backend.find_nearest(partition, "y", vector(2, 0), count=1) is None
 
 
+@pytest.mark.parametrize("backend", ["redis-8.2"], indirect=True)
 async def test_of_many_the_nearest_are_found_nearly_always(backend: RedisBackend) -> None:
     partition, dice = fresh_partition(), random.Random(7)
     await backend.commit(partition, [PUT])
@@ -101,18 +102,19 @@ async def test_an_index_goes_with_its_partition(backend: RedisBackend, pool: Poo
             await call
 
 
+@pytest.mark.parametrize("backend", ["redis-8.2"], indirect=True)
 @pytest.mark.parametrize("how", ["before", "commit", "expire", "later"])
 async def test_an_index_expires_with_its_partition(
     backend: RedisBackend, pool: Pool, request: pytest.FixtureRequest, how: str
 ) -> None:
     running = pool.get(request.node.callspec.params["backend"])
     partition = fresh_partition()
-    await backend.commit(partition, [PUT, Expire(400, "fixed")] if how == "before" else [PUT])
+    await backend.commit(partition, [PUT, Expire(150, "fixed")] if how == "before" else [PUT])
     await backend.put_nearest(partition, "x", {"e": vector(1)}, begin=True)
     if how == "commit":
-        await backend.commit(partition, [PUT, Expire(400, "fixed")])
+        await backend.commit(partition, [PUT, Expire(150, "fixed")])
     elif how != "before":
-        await backend.expire(partition, 400)
+        await backend.expire(partition, 150)
     if how == "later":
         await backend.commit(partition, [Expire(None)])
     ends = {ttl == -1 for key, ttl in list_keys(running, f"*{partition.name}*").items()}
@@ -124,6 +126,7 @@ async def test_an_index_expires_with_its_partition(
         assert not await backend.put_nearest(partition, "x", {"e": vector(1)})
 
 
+@pytest.mark.parametrize("backend", ["redis-8.2"], indirect=True)
 async def test_an_index_that_lost_its_last_element_is_not_there(backend: RedisBackend) -> None:
     partition = fresh_partition()
     await backend.commit(partition, [PUT])
@@ -132,6 +135,7 @@ async def test_an_index_that_lost_its_last_element_is_not_there(backend: RedisBa
     assert not await backend.put_nearest(partition, "x", {"e": vector(1)})
 
 
+@pytest.mark.parametrize("backend", ["redis-8.2"], indirect=True)
 async def test_what_no_index_can_hold_is_refused(backend: RedisBackend) -> None:
     partition = fresh_partition()
     await backend.commit(partition, [PUT])
