@@ -53,7 +53,7 @@ PUBLIC = [
     "safe_cut",
 ]
 VERBS = {
-    clew.Store: ["aclose", "ping", "reach", "routes", "values"],
+    clew.Store: ["aclose", "forget", "ping", "reach", "routes", "values"],
     clew.store.Threads: ["create", "delete", "expire", "get", "list", "made", "put", "update"],
     clew.store.Items: [
         "append",

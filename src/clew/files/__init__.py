@@ -28,6 +28,7 @@ __all__ = [
     "Reading",
     "connect_files",
     "fit",
+    "parse_files_url",
     "url_beside",
     "volume_key",
 ]

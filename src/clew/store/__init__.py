@@ -5,7 +5,7 @@ Nothing here knows an engine.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -15,8 +15,10 @@ from ..records import Partition
 from ..schemes import open_backend
 from ..settings import Settings
 from .checkpoints import Checkpoints
+from .forgetting import Forgotten, Told, forget
 from .gate import Gate
 from .items import Items
+from .owned_keys import Owned, owned_keys
 from .reaching import Reaching
 from .routes import Routes
 from .runs import Producer, Runs
@@ -27,8 +29,10 @@ from .values import Values
 __all__ = [
     "Checkpoints",
     "Connecting",
+    "Forgotten",
     "Gate",
     "Items",
+    "Owned",
     "Producer",
     "Routes",
     "Runs",
@@ -36,6 +40,7 @@ __all__ = [
     "Threads",
     "Values",
     "connect",
+    "owned_keys",
     "safe_cut",
 ]
 
@@ -71,6 +76,34 @@ class Store:
     def values(self, prefix: str = "") -> Values:
         """Return the verbs for the values under a literal prefix."""
         return Values(self.backend, prefix)
+
+    async def forget(
+        self,
+        owner: str,
+        *,
+        keys: Sequence[Owned] | None = None,
+        dry: bool = False,
+        scrub: bool = True,
+        told: Told | None = None,
+    ) -> Forgotten:
+        """Erase an owner: every partition of theirs with all that belongs to it, tombstones too, and their literal keys.
+
+        Then it looks whether anything is left, and goes again where somebody wrote meanwhile. Nothing stays that would refuse a
+        late write: a write to a thread that has to be there is not found, one that makes a thread makes it. End the owner's
+        writers first. Files, and API keys that speak for the owner, are not in here: `clew forget` takes those too.
+
+        Args:
+            keys: where their literal keys are; what `owned_keys` says for None. Give more where a program keeps some of its own.
+            dry: only count.
+            scrub: overwrite what erased data left in the store's own files, where that can be done from here. On SQLite that is a
+                VACUUM, for which writers wait, and which needs as much room again as the file has.
+            told: called after each step with what it found.
+
+        Raises:
+            UnsupportedError: the store cannot erase owners.
+            FullError: there was no room to scrub; what was erased stays erased.
+        """
+        return await forget(self.backend, owner, keys=keys, dry=dry, scrub=scrub, told=told)
 
     async def ping(self) -> None:
         """Return when the store has answered; raise UnavailableError where it does not within its time-out."""

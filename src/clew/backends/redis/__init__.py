@@ -18,6 +18,7 @@ from .cataloguing import CatalogueVerbs
 from .checkpoints_reading import CheckpointVerbs
 from .collecting import CollectVerbs
 from .describing import DescribeVerbs
+from .erasing import EraseVerbs
 from .nearest import NearestVerbs
 from .options import parse_url
 from .powers import Powers
@@ -27,7 +28,9 @@ from .splicing import SpliceVerbs
 __all__ = ["RedisBackend", "open_backend"]
 
 
-class RedisBackend(Powers, CheckpointVerbs, CatalogueVerbs, CollectVerbs, SpliceVerbs, NearestVerbs, RunVerbs, DescribeVerbs):
+class RedisBackend(
+    Powers, CheckpointVerbs, CatalogueVerbs, CollectVerbs, SpliceVerbs, NearestVerbs, RunVerbs, EraseVerbs, DescribeVerbs
+):
     """Every verb and every optional power of `clew.backend`, on one URL."""
 
 

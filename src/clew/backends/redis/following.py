@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Final
 from weakref import WeakKeyDictionary
 
-from ...errors import ClosedError
+from ...errors import ClosedError, GoneError
 from ...limits import MAX_PAGE
 from ...records import Entry, Partition
 from .client import Client
@@ -46,8 +46,11 @@ class FollowVerbs(ReadVerbs):
         position = after or 0
         hub = self._hub(client)
         rung = asyncio.Event()
+        was_dropped = False
 
-        def ear(_: bytes | None) -> None:
+        def ear(message: bytes | None) -> None:
+            nonlocal was_dropped
+            was_dropped = was_dropped or message == b"gone"
             rung.set()
 
         hub.listen(keys.bell, ear)
@@ -55,6 +58,9 @@ class FollowVerbs(ReadVerbs):
             await hub.heard(keys.bell, self.options.timeout)
             while True:
                 rung.clear()
+                if was_dropped:
+                    # Also where it left no tombstone: what stands there now is another one.
+                    raise GoneError(f"{partition.name!r} has been deleted")
                 more = True
                 while more:
                     entries, more = await self.read(partition, log, after=position, limit=MAX_PAGE)

@@ -35,6 +35,7 @@ from .changes import AppendRun, make_steps
 from .checkpoint_verbs import CheckpointVerbs
 from .collect_verbs import CollectVerbs
 from .engine import Engine
+from .erase_verbs import EraseVerbs
 from .following import NumberedPage, follow
 from .gathering import PlainAppend
 from .globs import Glob
@@ -47,7 +48,7 @@ _Keys: TypeAlias = list[str]
 """Named here: inside the class, `list` is a verb."""
 
 
-class SqliteBackend(CheckpointVerbs, CollectVerbs, SpliceVerbs, RunVerbs):
+class SqliteBackend(CheckpointVerbs, CollectVerbs, SpliceVerbs, RunVerbs, EraseVerbs):
     """Implements Backend and every power of clew on a SQLite file, or in memory. Made by `open_backend`."""
 
     def __init__(self, address: Address, *, clock: Clock = read_clock) -> None:
