@@ -15,7 +15,7 @@ from ..model import Ref
 from ..settings import mask_url
 from ..store import connect
 from ..texts import item_text
-from . import keys
+from . import forgetting, keys
 from .exits import FAILED, MEANINGS, UNREADABLE
 from .running import open_file, run, settings_of
 from .screen import age, clean, item_json, note, out, progress, say, table, write_json
@@ -30,6 +30,9 @@ app = typer.Typer(
     epilog="Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + ".",
 )
 app.add_typer(keys.app, name="keys")
+app.command(epilog="Examples:  clew forget ada --dry-run    clew forget ada --yes --json    clew forget clew:team:red")(
+    forgetting.forget
+)
 
 Url = Annotated[str | None, typer.Option("--url", help="The store; CLEW_URL, REDIS_URL or the embedded file otherwise.")]
 Owner = Annotated[str | None, typer.Option("--owner", help="Whose threads; CLEW_OWNER or the user's name otherwise.")]
@@ -255,18 +258,19 @@ def export_(
 @app.command(
     "import",
     epilog="Examples:  clew import threads.jsonl    zcat all.gz | clew import -    "
-    "clew import --layout langgraph-redis redis://HOST    (run it again to go on)",
+    "clew import --layout openai-agents redis://HOST --dry-run    (run it again to go on)",
 )
 def import_(
     file: Annotated[str, typer.Argument(help="Where from; - for standard input. With --layout, the other library's URL.")] = "-",
     layout: Annotated[
         str | None,
-        typer.Option(help="What another library keeps: langgraph-redis, langgraph-plainredis or langgraph-sqlite."),
+        typer.Option(help="What another library keeps, as langgraph-redis or openai-agents; a wrong name lists all."),
     ] = None,
     prefix: Annotated[str | None, typer.Option(help="With --layout: what its keys begin with, where that was changed.")] = None,
     write_prefix: Annotated[
         str | None, typer.Option(help="With --layout langgraph-redis: what the keys of its writes begin with.")
     ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="With --layout: count what there is, and write nothing.")] = False,
     url: Url = None,
     owner: Owner = None,
     as_json: AsJson = False,
@@ -278,11 +282,11 @@ def import_(
 
     settings = settings_of(url, owner)
     if layout is not None:
-        if not run(move_in(layout, file, settings, prefix, write_prefix, as_json=as_json)):
+        if not run(move_in(layout, file, settings, prefix, write_prefix, as_json=as_json, dry_run=dry_run)):
             raise typer.Exit(UNREADABLE)
         return
-    if prefix is not None or write_prefix is not None:
-        raise InvalidError("--prefix and --write-prefix belong to --layout")
+    if prefix is not None or write_prefix is not None or dry_run:
+        raise InvalidError("--prefix, --write-prefix and --dry-run belong to --layout")
 
     async def work() -> None:
         with _Counter("importing") as count:

@@ -1,0 +1,149 @@
+"""`clew forget`: an owner is erased everywhere clew keeps something of theirs, and a last look proves that nothing is left."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import typer
+
+from ..errors import InvalidError
+from ..limits import MAX_PAGE, check_id, check_value_key
+from ..records import Partition
+from ..settings import Settings, mask_url
+from ..store import Owned, Store, connect, owned_keys
+from .exits import FAILED
+from .running import run, settings_of
+from .screen import clean, note, progress, say, write_json
+
+KEYS_OWNER: Final = "clew:keys"
+"""The owner of the records of the service's API keys."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was found, what is left, and what is to be known about it."""
+
+    found: Mapping[str, int]
+    left: Mapping[str, int]
+    notes: Sequence[str]
+
+
+def forget(
+    owner: Annotated[str, typer.Argument(help="Whose: a user's id; clew:team:NAME for a team.")],
+    prefix: Annotated[
+        list[str] | None,
+        typer.Option("--prefix", help="Literal keys of theirs besides, by how they begin; may be given several times."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    scrub: Annotated[
+        bool,
+        typer.Option("--scrub/--no-scrub", help="On SQLite, write the file anew, so that no free page holds what was erased."),
+    ] = True,
+    url: Annotated[
+        str | None, typer.Option("--url", help="The store; CLEW_URL, REDIS_URL or the embedded file otherwise.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write JSON for programs.")] = False,
+) -> None:
+    """Erase everything of an owner, for good: threads, runs, values, routes, files, API keys. Then prove that nothing is left."""
+    settings = settings_of(url, None)
+    check_id(owner, "the owner")
+    keys = [*_keys_of(settings, owner), *(Owned(check_value_key(each)) for each in prefix or ())]
+
+    async def work() -> bool:
+        async with connect(settings.url) as store:
+            if not dry_run and not yes:
+                if not sys.stdin.isatty():
+                    raise InvalidError("there is nobody to ask: add --yes to erase the owner, or --dry-run to count")
+                before = await _erase(store, settings, owner, keys, dry=True, scrub=False)
+                _tell(before.found, "found")
+                if not before.found or not typer.confirm(f"Erase all of {clean(owner)!r} for good?", err=True):
+                    note("nothing was erased")
+                    return True
+            done = await _erase(store, settings, owner, keys, dry=dry_run, scrub=scrub)
+        well = dry_run or not done.left
+        if as_json:
+            value: dict[str, Any] = {"owner": owner, "store": mask_url(settings.url), "files": _files_place(settings)}
+            value |= {"dry_run": dry_run, "found": done.found, "left": done.left, "notes": list(done.notes)}
+            write_json(value)
+            return well
+        _tell(done.found, "found" if dry_run else "erased")
+        if not dry_run:
+            _tell(done.left, "left")
+        for each in done.notes:
+            note(f"not in reach: {each}")
+        if not well:
+            note("somebody still writes for this owner: end that, and run it again", style="red")
+        return well
+
+    if not run(work()):
+        raise typer.Exit(FAILED)
+
+
+async def _erase(store: Store, settings: Settings, owner: str, keys: Sequence[Owned], *, dry: bool, scrub: bool) -> Looked:
+    """Erase in the store and the file store, or only count; what speaks for the owner goes first."""
+    with progress() as bar:
+        task = bar.add_task("looking" if dry else "erasing", total=None)
+        found, left = Counter[str](), Counter[str]()
+        found["API keys"] = await _erase_api_keys(store, owner, dry=dry)
+        left["API keys"] = await _erase_api_keys(store, owner, dry=True) if found["API keys"] else 0
+        done = await store.forget(
+            owner, keys=keys, dry=dry, scrub=scrub, told=lambda counts: bar.update(task, advance=sum(counts.values()))
+        )
+        found.update(done.found)
+        left.update(done.left)
+        found["files"], left["files"] = await _erase_files(settings, owner, dry=dry)
+    return Looked(+found, +left, done.notes)
+
+
+async def _erase_api_keys(store: Store, owner: str, *, dry: bool) -> int:
+    """Take back the API keys that speak for the owner, and return how many there were."""
+    names, cursor = [], None
+    while True:
+        page = await store.threads.list(KEYS_OWNER, limit=MAX_PAGE, cursor=cursor)
+        names += [each.id for each in page if each.metadata.get("user") == owner]
+        cursor = page.cursor
+        if not page.has_more:
+            break
+    for name in [] if dry else names:
+        # Without a tombstone: no other key ever has this name.
+        await store.backend.drop(Partition(KEYS_OWNER, name), tombstone_ms=0)
+    return len(names)
+
+
+async def _erase_files(settings: Settings, owner: str, *, dry: bool) -> tuple[int, int]:
+    from ..files import connect_files, parse_files_url
+    from ..files.forgetting import forget_files
+
+    place = parse_files_url(_files_url(settings))
+    if isinstance(place, Path) and not place.exists():
+        return 0, 0
+    async with connect_files(settings=settings) as files:
+        return await forget_files(files, owner, dry=dry)
+
+
+def _keys_of(settings: Settings, owner: str) -> list[Owned]:
+    namespace = (parse_qs(urlsplit(settings.url).query).get("namespace") or ["clew"])[0]
+    return owned_keys(owner, namespace=namespace, chat_prefix=settings.chat_prefix)
+
+
+def _files_url(settings: Settings) -> str:
+    from ..files import url_beside
+
+    return settings.files_url or url_beside(settings.url)
+
+
+def _files_place(settings: Settings) -> str:
+    return mask_url(_files_url(settings))
+
+
+def _tell(counts: Mapping[str, int], verb: str) -> None:
+    """Write a line: what there is of each kind."""
+    told = ", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items()))
+    say(f"{verb}: {told or 'nothing'}")

@@ -1,0 +1,71 @@
+"""`clew forget` in this process: what is counted, erased, refused and proven, in the store, the files and the API keys."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import clew
+from clew.cli.app import app
+from clew.cli.forgetting import KEYS_OWNER
+from clew.cli.running import start
+from clew.files import Files, connect_files, volume_key
+from clew.files.forgetting import SYSTEM, TEAM, UNSENT
+from clew.service import keys, volumes
+
+
+@pytest.fixture
+def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A SQLite file, which the environment names."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    made = f"sqlite:///{tmp_path / 'store.db'}"
+    monkeypatch.setenv("CLEW_URL", made)
+    return made
+
+
+async def fill(url: str, owner: str, files: Files) -> None:
+    async with clew.connect(url) as store:
+        await store.items.append(clew.Ref(owner, "t"), clew.NewItem(b"1"), create=True)
+        await store.values("bot:").put(f"{owner}:1", 1)
+        await keys.create_key(store, "a key", owner)
+    await files.put(volume_key("user", owner, "notes.md"), b"text")
+    await files.put(("attachments", owner, "a1"), b"bytes")
+    await files.put((UNSENT, "000000000001", owner, "a1"), b"[]")
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, Any]:
+    code = start(app, words)
+    said = capsys.readouterr()
+    return code, json.loads(said.out or said.err)
+
+
+def test_an_owner_is_erased_everywhere_and_the_command_proves_it(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def fill_both() -> None:
+        async with connect_files((tmp_path / "store.files").as_uri()) as files:
+            for owner in ("babbage", "grace"):
+                await fill(url, owner, files)
+
+    asyncio.run(fill_both())
+    code, refused = run(capsys, "forget", "babbage", "--json")
+    assert (code, refused["error"]) == (2, "InvalidError")
+    code, counted = run(capsys, "forget", "babbage", "--prefix", "bot:babbage:", "--dry-run", "--json")
+    assert (code, counted["found"]) == (0, counted["left"])
+    assert {"API keys": 1, "files": 3, "partitions": 1, "values": 1}.items() <= counted["found"].items()
+    code, done = run(capsys, "forget", "babbage", "--prefix", "bot:babbage:", "--yes", "--json")
+    assert (code, done["found"], done["left"]) == (0, counted["found"], {})
+    assert run(capsys, "forget", "babbage", "--yes", "--no-scrub", "--json")[1]["found"] == {}
+    assert not any(b"babbage" in file.read_bytes() for file in tmp_path.glob("store.db*"))
+    assert not list((tmp_path / "store.files").rglob("*babbage*"))
+    code, other = run(capsys, "forget", "grace", "--prefix", "bot:grace:", "--dry-run", "--json")
+    assert other["found"] == counted["found"]
+
+
+def test_the_command_knows_the_services_names() -> None:
+    assert (keys.OWNER, volumes.TEAM_OWNER, volumes.SYSTEM_OWNER) == (KEYS_OWNER, TEAM, SYSTEM)
