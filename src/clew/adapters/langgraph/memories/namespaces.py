@@ -23,6 +23,8 @@ LABELS: Final = "langgraph-store/labels"
 """The partition of the labels one level below it."""
 VECTORS: Final = "langgraph-store/vectors"
 """The partition of its items' vectors."""
+RESERVED: Final = 32
+"""Bytes that may come before the end of the name of an item's document."""
 
 
 def partition_name(kind: str, namespace: Namespace) -> str:
@@ -32,20 +34,22 @@ def partition_name(kind: str, namespace: Namespace) -> str:
 
 def document_key(kind: str, text: str) -> str:
     """Return `kind/text`, or `kind#digest` where that is too long for a name; InvalidError for what is no valid Unicode."""
+    return kind + _ending(text, MAX_ID_BYTES - len(kind))
+
+
+def ending_of(key: str) -> str:
+    """Return what the names of all documents of an item end in: `/key`, or `#digest`; InvalidError for what can be no key."""
+    return _ending(key, MAX_ID_BYTES - RESERVED)
+
+
+def _ending(text: str, most: int) -> str:
     if not isinstance(text, str):
         raise InvalidError(f"a key must be a string, not {type(text).__name__}")
     try:
         encoded = text.encode()
     except UnicodeEncodeError as e:
         raise InvalidError("a key or label holds a lone surrogate, which is not valid Unicode") from e
-    if len(kind) + 1 + len(encoded) <= MAX_ID_BYTES:
-        return f"{kind}/{text}"
-    return f"{kind}#{blake2b(encoded, digest_size=32).hexdigest()}"
-
-
-def is_digest(key: str, kind: str) -> bool:
-    """Tell whether a document's key has a digest in the place of its text."""
-    return key.startswith(f"{kind}#")
+    return f"/{text}" if len(encoded) < most else f"#{blake2b(encoded, digest_size=32).hexdigest()}"
 
 
 def matches(namespace: Namespace, conditions: Sequence[MatchCondition]) -> bool:

@@ -17,13 +17,12 @@ from typing import Final
 import msgspec
 
 from ....errors import ClewError, ConflictError, NotFoundError
-from ....limits import MAX_ID_BYTES
 from ....nearest import MAX_FOUND
 from ....records import PRESENT, PutDocument, Snapshot
 from .namespaces import ITEMS, VECTORS, Namespace
 from .shelves import Shelves
 from .stored import ENDS, META, NEAR, VALUE, Found, find_items
-from .vectors import VECTOR, Vectors, pack_vector, read_vectors
+from .vectors import VECTOR, Vectors, pack_vector, read_vectors, vectors_name
 
 FROM: Final = 1_000
 """Vectors of a namespace from which on it gets an index."""
@@ -33,6 +32,8 @@ STALE_MS: Final = 600_000
 """How long an index may be in the making before another process begins anew."""
 GRACE_S: Final = 60.0
 """How long an element that leads nowhere is left alone, since what it leads to may be on its way."""
+_MARK: Final = 16
+"""Characters of a mark in a name."""
 
 _logger = logging.getLogger("clew.langgraph")
 
@@ -61,20 +62,17 @@ def read_state(stored: bytes | None) -> State | None:
 
 
 def elements_of(name: str, vectors: Vectors) -> dict[str, bytes]:
-    """Return the elements of an index for the vectors in a document: named by their mark, so that no two writes share one.
-
-    It is empty where the names would be too long.
-    """
+    """Return the elements of an index for the vectors in a document: no two documents have one in common."""
     size = 4 * vectors.dims
+    mark, ending = name[len(VECTOR) : len(VECTOR) + _MARK], name[len(VECTOR) + _MARK :]
     parts = [vectors.data[at : at + size] for at in range(0, len(vectors.data), size)]
-    found = {f"{vectors.mark.hex()}{at}{name[len(VECTOR) :]}": part for at, part in enumerate(parts)}
-    return {} if any(len(element.encode()) > MAX_ID_BYTES for element in found) else found
+    return {f"{mark}{at}{ending}": part for at, part in enumerate(parts)}
 
 
-def _place_of(element: str) -> tuple[bytes, str]:
-    """Return the mark that an element was written with, and what its documents' keys end in."""
+def _name_of(element: str) -> tuple[str, str]:
+    """Return the name of the document that an element was made of, and what the names of its item's documents end in."""
     at = min(found for found in (element.find("/"), element.find("#")) if found >= 0)
-    return bytes.fromhex(element[:16]), element[at:]
+    return f"{VECTOR}{element[:_MARK]}{element[at:]}", element[at:]
 
 
 async def forget(shelves: Shelves, namespace: Namespace, stored: bytes | None, documents: Mapping[str, bytes]) -> None:
@@ -148,26 +146,22 @@ class Nearby:
         if elements is None:
             self._known.pop(namespace, None)
             return None
-        places = [_place_of(element) for element, _ in elements]
-        ends = list(dict.fromkeys(end for _, end in places))
+        named = {element: _name_of(element) for element, _ in elements}
+        names = list(dict.fromkeys(name for name, _ in named.values()))
+        ends = list(dict.fromkeys(end for _, end in named.values()))
         items, vectors = await asyncio.gather(
             self._shelves.fetch(ITEMS, namespace, [ENDS, *(kind + end for end in ends for kind in (META, VALUE))]),
-            self._shelves.fetch(VECTORS, namespace, [NEAR, *(VECTOR + end for end in ends)]),
+            self._shelves.fetch(VECTORS, namespace, [NEAR, *names]),
         )
         if vectors.documents.get(NEAR) != stored:
             self._known.pop(namespace, None)
             return None
-        kept = {end: read_vectors(vectors.documents.get(VECTOR + end, b"")) for end in ends}
-        astray = [
-            element
-            for (element, _), (mark, end) in zip(elements, places, strict=True)
-            if (there := kept[end]) is None or there.mark != mark
-        ]
-        await self._tidy(namespace, state.index, astray)
+        kept = {name: read_vectors(vectors.documents.get(name, b"")) for name in names}
+        await self._tidy(namespace, state.index, [element for element, (name, _) in named.items() if kept[name] is None])
         near = Near([], {}, items.documents.get(ENDS))
         for item in find_items(items, namespace):
-            of_item = kept.get(item.ending)
-            if of_item is not None and of_item.mark == item.meta.mark:
+            of_item = kept.get(vectors_name(item.meta.mark, item.ending))
+            if of_item is not None:
                 near.items.append(item)
                 near.vectors[item.key] = of_item
         return near if len(near.items) >= need else None
@@ -233,11 +227,8 @@ def _elements(found: Snapshot) -> dict[str, bytes]:
     elements: dict[str, bytes] = {}
     dims = set[int]()
     for name, document in found.documents.items():
-        vectors = read_vectors(document) if name.startswith((f"{VECTOR}/", f"{VECTOR}#")) else None
+        vectors = read_vectors(document) if name.startswith(VECTOR) else None
         if vectors is not None:
             dims.add(vectors.dims)
-            new = elements_of(name, vectors)
-            if not new:
-                return {}
-            elements |= new
+            elements |= elements_of(name, vectors)
     return elements if len(dims) == 1 else {}

@@ -19,7 +19,7 @@ from .namespaces import ITEMS, LABELS, Namespace, check_conditions, first_of, ma
 from .nearby import Nearby
 from .shelves import Shelves, together
 from .stored import ENDS, Found, find_items
-from .vectors import VECTOR, Vectors, score
+from .vectors import Vectors, score, vectors_name
 from .writing import LABEL
 
 _OPERATORS: Final = ("$eq", "$ne", "$gt", "$gte", "$lt", "$lte")
@@ -85,8 +85,8 @@ def _add(found: Walked, namespace: Namespace, items: Snapshot, kept: Mapping[str
     found.items += here
     found.ends[namespace] = items.documents.get(ENDS)
     for item in here if kept else ():
-        vectors = kept.get(VECTOR + item.ending)
-        if vectors is not None and vectors.mark == item.meta.mark:
+        vectors = kept.get(vectors_name(item.meta.mark, item.ending))
+        if vectors is not None:
             found.vectors[namespace, item.key] = vectors
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from typing import Final, NamedTuple, TypeVar
 
 from ....backend import Backend, Expiry
 from ....blocking import Connection
@@ -45,6 +45,18 @@ class Room:
         self.near = snapshot.documents.get(NEAR)
 
 
+class End(NamedTuple):
+    """Until when a partition has to last.
+
+    Attributes:
+        until_ms: the moment, None for ever.
+        ttl_ms: the longest time to live of what is written: how far ahead it is worth looking.
+    """
+
+    until_ms: int | None = None
+    ttl_ms: int = 0
+
+
 class Shelves:
     """The partitions of one owner.
 
@@ -75,18 +87,13 @@ class Shelves:
         backend = await self._open()
         await backend.drop(self.partition(kind, namespace), tombstone_ms=0, expect=expect)
 
-    async def commit_in(
-        self, room: Room, kind: str, namespace: Namespace, changes: Sequence[Change], *, until_ms: int | None, ttl_ms: int
-    ) -> Commit:
-        """Write a partition that is to last at least `until_ms`, for ever for None.
-
-        Args:
-            ttl_ms: the longest time to live of what is written, by which it is told how far ahead to look.
+    async def commit_in(self, room: Room, kind: str, namespace: Namespace, changes: Sequence[Change], end: End) -> Commit:
+        """Write a partition that is to last at least until `end`.
 
         Raises:
             ConflictError: as for a commit; or it is not as the room knows it: let the room learn, and try again.
         """
-        ending, ends = self._plan(room, until_ms, ttl_ms)
+        ending, ends = self._plan(room, *end)
         # That a new one is new is what lets it expire: it holds nothing that stays.
         expect = 0 if room.revision == 0 and ends is not None else None
         done = await self.commit(kind, namespace, [*changes, *ending], expect=expect)
@@ -146,7 +153,7 @@ async def together(works: Iterable[Awaitable[T]]) -> list[T]:
     return found
 
 
-def span_of(times: Sequence[tuple[int | None, int | None]]) -> tuple[int | None, int]:
-    """Return until when a partition has to last (None: for ever), and the longest time to live, for ends and times to live."""
+def end_of(times: Sequence[tuple[int | None, int | None]]) -> End:
+    """Return until when a partition has to last, for the end and the time to live of each item that is written."""
     ends = [end for end, _ in times]
-    return None if None in ends else max(end or 0 for end in ends), max(ttl or 0 for _, ttl in times)
+    return End(None if None in ends else max(end or 0 for end in ends), max(ttl or 0 for _, ttl in times))

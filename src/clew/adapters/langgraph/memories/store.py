@@ -34,7 +34,7 @@ from ....limits import check_id
 from ....nearest import MAX_FOUND
 from .gathering import Gathering, Put
 from .keeping import Keeping
-from .namespaces import ITEMS, Namespace, document_key
+from .namespaces import ITEMS, Namespace, ending_of
 from .nearby import Nearby
 from .searching import Meant, accepts, check_filter, list_namespaces, order, walk
 from .shelves import Shelves, together
@@ -189,7 +189,7 @@ class ClewStore(BaseStore):
             keys[op.key] = keys.get(op.key, False) or op.refresh_ttl
 
         async def fetch(namespace: Namespace, keys: dict[str, bool]) -> list[Found]:
-            names = [document_key(kind, key) for key in keys for kind in (META, VALUE)]
+            names = [kind + ending_of(key) for key in keys for kind in (META, VALUE)]
             snapshot = await self._shelves.fetch(ITEMS, namespace, [ENDS, *names])
             found = [item for key in keys if (item := find_item(snapshot, namespace, key)) is not None]
             self._writing.notice(found)
@@ -248,7 +248,7 @@ def _check(op: Op) -> None:
         raise InvalidError(f"a batch holds operations of langgraph.store.base, not {type(op).__name__}")
     validate_op_namespace(op)
     if isinstance(op, GetOp | PutOp):
-        document_key(META, op.key)
+        ending_of(op.key)
     if isinstance(op, PutOp):
         ttl_ms_of(op.ttl)
     elif isinstance(op, SearchOp):

@@ -15,7 +15,7 @@ import msgspec
 from ....errors import InvalidError, UnreadableError
 from ....limits import MAX_TTL_MS, check_data, check_json
 from ....records import Snapshot
-from .namespaces import Namespace, document_key, is_digest
+from .namespaces import Namespace, ending_of
 
 META: Final = "m"
 VALUE: Final = "i"
@@ -34,7 +34,7 @@ class Meta(msgspec.Struct, array_like=True, frozen=True, gc=False):
     ttl_ms: int | None = None
     expires_ms: int | None = None
     mark: bytes = b""
-    """What its vectors begin with, so that those of another value are not taken for its own; empty where it has none."""
+    """What the name of its vectors' document has in it, so that no others are taken for its own; empty where it has none."""
     key: str | None = None
     """Its key, where its documents' keys have a digest instead."""
 
@@ -57,7 +57,7 @@ class Found:
     @property
     def ending(self) -> str:
         """What the keys of all its documents end in."""
-        return document_key(META, self.key)[len(META) :]
+        return ending_of(self.key)
 
     def value(self) -> dict[str, Any]:  # callers know the shape of their own values
         """Return its value."""
@@ -69,8 +69,9 @@ class Found:
 
 def find_item(snapshot: Snapshot, namespace: Namespace, key: str) -> Found | None:
     """Return an item of a snapshot, None where it is not there or its time is over."""
-    stored = snapshot.documents.get(document_key(META, key))
-    return None if stored is None else _make(snapshot, namespace, key, stored, document_key(VALUE, key))
+    ending = ending_of(key)
+    stored = snapshot.documents.get(META + ending)
+    return None if stored is None else _make(snapshot, namespace, key, stored, VALUE + ending)
 
 
 def find_items(snapshot: Snapshot, namespace: Namespace) -> list[Found]:
@@ -78,7 +79,7 @@ def find_items(snapshot: Snapshot, namespace: Namespace) -> list[Found]:
     found = []
     for name, stored in snapshot.documents.items():
         if name.startswith((f"{META}/", f"{META}#")):
-            item = _make(snapshot, namespace, None if is_digest(name, META) else name[2:], stored, VALUE + name[1:])
+            item = _make(snapshot, namespace, name[2:] if name[1] == "/" else None, stored, VALUE + name[1:])
             if item is not None:
                 found.append(item)
     return found

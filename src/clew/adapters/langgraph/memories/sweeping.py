@@ -15,16 +15,18 @@ from typing import Final
 from ....errors import ClewError, ConflictError, NotFoundError
 from ....records import Change, PutDocument, Snapshot
 from .namespaces import ITEMS, LABELS, VECTORS, Namespace
-from .nearby import forget
 from .searching import label_of
-from .shelves import Shelves, together
-from .stored import META, NEAR, VALUE, find_items, find_over
-from .vectors import VECTOR
+from .shelves import End, Shelves, together
+from .stored import META, VALUE, decode_meta, find_items, find_over
+from .vector_writing import write_vectors
+from .vectors import VECTOR, read_vectors, vectors_name
 
 IN_USE_MS: Final = 3_600_000
 """How long after it was written a label stays, whatever it leads to: much longer than a writer takes it for granted."""
 AT_ONCE: Final = 500
 """How many items are deleted in one commit."""
+NODES_AT_ONCE: Final = 8
+"""How many namespaces are read together."""
 
 _logger = logging.getLogger("clew.langgraph")
 
@@ -57,14 +59,18 @@ async def sweep(shelves: Shelves) -> int:
     depths: dict[int, list[_Node]] = {}
     for node in nodes:
         depths.setdefault(len(node.namespace), []).append(node)
-    count = 0
+    count, gate = 0, asyncio.Semaphore(NODES_AT_ONCE)
     for depth in sorted(depths, reverse=True):
-        count += sum(await together(_sweep_node(shelves, node) for node in depths[depth]))
+        count += sum(await together(_sweep_node(shelves, node, gate) for node in depths[depth]))
     return count
 
 
-async def _sweep_node(shelves: Shelves, node: _Node) -> int:
-    items = await shelves.fetch(ITEMS, node.namespace)
+async def _sweep_node(shelves: Shelves, node: _Node, gate: asyncio.Semaphore) -> int:
+    async with gate:
+        # The vectors first: those of an item that is put meanwhile are younger than what is taken away.
+        vectors = await shelves.fetch(VECTORS, node.namespace)
+        items = await shelves.fetch(ITEMS, node.namespace)
+        await _take_strays(shelves, node.namespace, vectors, items)
     over = find_over(items)
     count = 0
     for at in range(0, len(over), AT_ONCE):
@@ -74,11 +80,22 @@ async def _sweep_node(shelves: Shelves, node: _Node) -> int:
     return count
 
 
+async def _take_strays(shelves: Shelves, namespace: Namespace, vectors: Snapshot, items: Snapshot) -> None:
+    """Delete vectors that no item has, as a writer may leave them that dies, or meets another."""
+    metas = {name: decode_meta(stored) for name, stored in items.documents.items() if name.startswith((f"{META}/", f"{META}#"))}
+    own = {vectors_name(meta.mark, name[len(META) :]) for name, meta in metas.items()}
+    strays = [
+        name
+        for name, document in vectors.documents.items()
+        if name.startswith(VECTOR)
+        and name not in own
+        and ((read := read_vectors(document)) is None or vectors.now_ms - read.made_ms > IN_USE_MS)
+    ]
+    await write_vectors(shelves, namespace, None, {}, strays, End())
+
+
 async def _delete(shelves: Shelves, namespace: Namespace, over: Sequence[tuple[str, bytes]]) -> int:
     """Delete some items that nobody has written since, and their vectors; return how many."""
-    names = [VECTOR + name[len(META) :] for name, _ in over]
-    vectors = dict((await shelves.fetch(VECTORS, namespace, [NEAR, *names])).documents)
-    near = vectors.pop(NEAR, None)
     changes: list[Change] = []
     for name, stored in over:
         changes += (PutDocument(name, None, stored), PutDocument(VALUE + name[len(META) :], None))
@@ -88,11 +105,8 @@ async def _delete(shelves: Shelves, namespace: Namespace, over: Sequence[tuple[s
         if len(over) == 1:
             return 0
         return sum(await together(_delete(shelves, namespace, [each]) for each in over))
-    for name, data in vectors.items():
-        # Those of an item that was put again meanwhile are others, and stay.
-        with suppress(ConflictError):
-            await shelves.commit(VECTORS, namespace, [PutDocument(NEAR, near, near), PutDocument(name, None, data)])
-            await forget(shelves, namespace, near, {name: data})
+    marks = [(decode_meta(stored).mark, name[len(META) :]) for name, stored in over]
+    await write_vectors(shelves, namespace, None, {}, [vectors_name(mark, ending) for mark, ending in marks if mark], End())
     return len(over)
 
 

@@ -2,52 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 
 from ....errors import ConflictError, NotFoundError
 from ....records import PRESENT, Change, PutDocument
-from .gathering import Put
-from .namespaces import VECTORS, Namespace, document_key
+from .namespaces import VECTORS, Namespace
 from .nearby import AT_ONCE, State, elements_of, forget, read_state
-from .shelves import TRIES, Room, Shelves, span_of
+from .shelves import TRIES, End, Room, Shelves
 from .stored import ENDS, NEAR
-from .vectors import VECTOR, document_of, read_vectors
+from .vectors import read_vectors
 
 
 async def write_vectors(
-    shelves: Shelves, namespace: Namespace, room: Room | None, puts: Sequence[Put], marks: Mapping[str, bytes]
+    shelves: Shelves, namespace: Namespace, room: Room | None, new: Mapping[str, bytes], old: Collection[str], end: End
 ) -> None:
-    """Write the vectors of some items, and delete those of items that have none any more.
+    """Write some documents of vectors, and delete others.
 
     Args:
-        room: what is known of their partition; None where items are only deleted.
-        marks: what tells of which value the vectors of an item are, by key.
+        room: what is known of their partition; None where nothing is.
+        new: the documents, by name.
+        old: the names of those to delete.
+        end: until when their partition is to last for those that are new.
     """
-    new: dict[str, bytes] = {}
-    old: list[str] = []
-    times: list[tuple[int | None, int | None]] = []
-    now = shelves.clock.now_ms()
-    for put in puts:
-        name = document_key(VECTOR, put.key)
-        if put.vectors is not None:
-            new[name] = document_of(marks[put.key], put.vectors)
-            times.append((None if put.ttl_ms is None else now + put.ttl_ms, put.ttl_ms))
-        elif put.data is None or (room is not None and room.revision):
-            old.append(name)
     if not new and not old:
         return
     known = Room() if room is None else room
     for tried in range(TRIES):
         state = read_state(known.near)
-        before = {} if state is None else (await shelves.fetch(VECTORS, namespace, [*new, *old])).documents
+        before = {} if state is None else (await shelves.fetch(VECTORS, namespace, list(old))).documents
         is_in = state is None or await _put_near(shelves, namespace, state, new)
         near = known.near if is_in else None
         changes: list[Change] = [PutDocument(NEAR, near, known.near)]
         changes += (PutDocument(name, new.get(name)) for name in (*new, *old))
         try:
             if new:
-                until, ttl = span_of(times)
-                await shelves.commit_in(known, VECTORS, namespace, changes, until_ms=until, ttl_ms=ttl)
+                await shelves.commit_in(known, VECTORS, namespace, changes, end)
             else:
                 await shelves.commit(VECTORS, namespace, changes, expect=PRESENT)
         except NotFoundError:
@@ -73,10 +62,9 @@ async def _put_near(shelves: Shelves, namespace: Namespace, state: State, new: M
     elements: dict[str, bytes] = {}
     for name, document in new.items():
         vectors = read_vectors(document)
-        named = {} if vectors is None or vectors.dims != state.dims else elements_of(name, vectors)
-        if not named:
+        if vectors is None or vectors.dims != state.dims:
             return False
-        elements |= named
+        elements |= elements_of(name, vectors)
     names = list(elements)
     for at in range(0, max(len(names), 1), AT_ONCE):
         some = {name: elements[name] for name in names[at : at + AT_ONCE]}

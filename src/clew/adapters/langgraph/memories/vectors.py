@@ -19,10 +19,9 @@ from langgraph.store.base import IndexConfig, ensure_embeddings, get_text_at_pat
 from ....errors import InvalidError
 from ....limits import check_data
 
-VECTOR: Final = "v"
-FORMAT: Final = b"\x01"
-_MARK: Final = 8
-_HEAD: Final = 1 + _MARK
+VECTOR: Final = "v/"
+_FORMAT: Final = b"\x01"
+_HEAD: Final = 1 + 8
 
 
 class Embedding:
@@ -70,17 +69,22 @@ class Embedding:
 
 @dataclass(frozen=True, slots=True)
 class Vectors:
-    """The vectors of one item as they are kept.
+    """The vectors of one value of an item as they are kept.
 
     Attributes:
-        mark: what tells of which value they are.
+        made_ms: when they were written.
         dims: how many numbers each has.
         data: the numbers.
     """
 
-    mark: bytes
+    made_ms: int
     dims: int
     data: bytes
+
+
+def vectors_name(mark: bytes, ending: str) -> str:
+    """Return the name of the document with an item's vectors: no two values of an item have one in common."""
+    return f"{VECTOR}{mark.hex()}{ending}"
 
 
 def pack_vectors(vectors: Sequence[Sequence[float]]) -> bytes:
@@ -98,18 +102,18 @@ def pack_vector(vector: Sequence[float]) -> bytes:
     return pack_vectors([vector])[4:]
 
 
-def document_of(mark: bytes, packed: bytes) -> bytes:
+def document_of(now_ms: int, packed: bytes) -> bytes:
     """Return the document of an item's vectors."""
-    return FORMAT + mark + packed
+    return _FORMAT + now_ms.to_bytes(8) + packed
 
 
 def read_vectors(document: bytes) -> Vectors | None:
     """Return the vectors of a document, None where it is damaged or of a newer format: then the item has none."""
     dims = int.from_bytes(document[_HEAD : _HEAD + 4])
     data = document[_HEAD + 4 :]
-    if document[:1] != FORMAT or not dims or not data or len(data) % (4 * dims):
+    if document[:1] != _FORMAT or not dims or not data or len(data) % (4 * dims):
         return None
-    return Vectors(document[1:_HEAD], dims, data)
+    return Vectors(int.from_bytes(document[1:_HEAD]), dims, data)
 
 
 def score(query: Sequence[float], kept: Sequence[Vectors]) -> list[float]:

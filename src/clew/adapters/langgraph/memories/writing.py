@@ -6,6 +6,7 @@ since when it was made is to be kept. Labels are written anew every few minutes,
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,10 +17,11 @@ from ....errors import ConflictError, NotFoundError
 from ....limits import MAX_CHANGES, MAX_COMMIT_BYTES
 from ....records import ANY, PRESENT, Change, PutDocument
 from .gathering import Put
-from .namespaces import ITEMS, LABELS, VECTORS, Namespace, document_key
-from .shelves import TRIES, Room, Shelves, span_of, together
+from .namespaces import ITEMS, LABELS, VECTORS, Namespace, document_key, ending_of
+from .shelves import TRIES, End, Room, Shelves, end_of, together
 from .stored import ENDS, META, NEAR, VALUE, Found, Meta, decode_meta, encode_meta, is_over
 from .vector_writing import write_vectors
+from .vectors import document_of, vectors_name
 
 LABEL: Final = "n"
 KNOWN_S: Final = 600.0
@@ -27,6 +29,8 @@ KNOWN_S: Final = 600.0
 MOST_NAMESPACES: Final = 10_000
 MOST_ITEMS: Final = 50_000
 """How many namespaces, and items, are known at most."""
+SURE: Final = 5
+"""How often an item is to be as it is known; after that it is written whatever it is."""
 RENEW: Final = 64
 """A time to live is renewed where it would move by this part of it or more."""
 
@@ -56,12 +60,27 @@ class Writing:
     async def write(self, namespace: Namespace, puts: Mapping[str, Put]) -> None:
         """Write some items of a namespace, in as few commits as they fit in."""
         for some in _split(list(puts.values())):
-            # Nothing is made for what is only deleted.
-            place = await self._enter(namespace) if any(put.data is not None for put in some) else None
-            marks = {put.key: token_bytes(8) for put in some if put.vectors is not None}
-            vectors = None if place is None else place.vectors
-            writing = write_vectors(self._shelves, namespace, vectors, some, marks)
-            await together((self._write_items(namespace, place, some, marks), writing))
+            await self._write(namespace, some)
+
+    async def _write(self, namespace: Namespace, puts: Sequence[Put]) -> None:
+        # Nothing is made for what is only deleted; and what it leaves has to be known.
+        place = await self._enter(namespace) if any(put.data is not None for put in puts) else None
+        if any(put.data is None and (namespace, put.key) not in self._metas for put in puts):
+            await self._look(namespace, place, puts)
+        marks = {put.key: token_bytes(8) for put in puts if put.vectors is not None}
+        now = self._shelves.clock.now_ms()
+        new: dict[str, bytes] = {}
+        times: list[tuple[int | None, int | None]] = []
+        for put in puts:
+            if put.vectors is not None:
+                new[vectors_name(marks[put.key], ending_of(put.key))] = document_of(now, put.vectors)
+                times.append((None if put.ttl_ms is None else now + put.ttl_ms, put.ttl_ms))
+        end = end_of(times) if times else End()
+        room, old = None if place is None else place.vectors, self._vectors_of(namespace, puts)
+        writing = write_vectors(self._shelves, namespace, room, new, old, end)
+        replaced, _ = await asyncio.gather(self._write_items(namespace, place, puts, marks), writing)
+        # Those that were not known before.
+        await write_vectors(self._shelves, namespace, room, {}, replaced - old, End())
 
     async def renew(self, item: Found, ends: bytes | None) -> None:
         """Start an item's time anew, unless it was written or deleted since it was read; `ends` is its partition's ENDS."""
@@ -70,7 +89,7 @@ class Writing:
             return
         until = now + meta.ttl_ms
         data = encode_meta(Meta(1, meta.created_us, meta.updated_us, meta.ttl_ms, until, meta.mark, meta.key))
-        change = PutDocument(document_key(META, item.key), data, item.stored)
+        change = PutDocument(META + item.ending, data, item.stored)
         if ends is not None and until > int(ends):
             if meta.mark:
                 await self._lengthen(VECTORS, item.namespace, until, meta.ttl_ms)
@@ -111,26 +130,29 @@ class Writing:
 
     async def _write_items(
         self, namespace: Namespace, place: _Place | None, puts: Sequence[Put], marks: Mapping[str, bytes]
-    ) -> None:
-        if place is None:
-            gone: list[Change] = [PutDocument(document_key(kind, put.key), None) for put in puts for kind in (META, VALUE)]
-            await self._delete(ITEMS, namespace, gone)
-            self._forget(namespace, puts)
-            return
+    ) -> set[str]:
+        """Write items, and return the names of the documents with the vectors that they had."""
         for tried in range(TRIES):
-            changes, metas = self._plan(namespace, puts, marks, sure=not tried)
+            old = self._vectors_of(namespace, puts)
+            changes, metas = self._plan(namespace, puts, marks, sure=tried < SURE)
             try:
-                until, ttl = span_of([(meta.expires_ms, meta.ttl_ms) for meta in metas.values()])
-                await self._shelves.commit_in(place.items, ITEMS, namespace, changes, until_ms=until, ttl_ms=ttl)
+                if place is None:
+                    await self._shelves.commit(ITEMS, namespace, changes, expect=PRESENT)
+                else:
+                    end = end_of([(meta.expires_ms, meta.ttl_ms) for meta in metas.values()])
+                    await self._shelves.commit_in(place.items, ITEMS, namespace, changes, end)
+            except NotFoundError:
+                break  # where nothing is, nothing is made for what is deleted
             except ConflictError:
                 if tried == TRIES - 1:
                     raise
                 await self._look(namespace, place, puts)
-                continue
-            self._forget(namespace, [put for put in puts if put.data is None])
-            for key, meta in metas.items():
-                self._know(namespace, key, encode_meta(meta))
-            return
+            else:
+                break
+        self._forget(namespace, puts)
+        for key, meta in metas.items():
+            self._know(namespace, key, encode_meta(meta))
+        return old
 
     def _plan(
         self, namespace: Namespace, puts: Sequence[Put], marks: Mapping[str, bytes], *, sure: bool
@@ -140,35 +162,37 @@ class Writing:
         metas: dict[str, Meta] = {}
         now = self._shelves.clock.now_ms()
         for put in puts:
-            name, value = document_key(META, put.key), document_key(VALUE, put.key)
-            if put.data is None:
-                changes += (PutDocument(name, None), PutDocument(value, None))
-                continue
+            ending = ending_of(put.key)
             known = self._metas.get((namespace, put.key))
+            when = known if sure else ANY
+            if put.data is None:
+                changes += (PutDocument(META + ending, None, when), PutDocument(VALUE + ending, None))
+                continue
             before = None if known is None else decode_meta(known)
             us = self._shelves.clock.next_us()
             made = us if before is None or is_over(before, now) else before.created_us
             expires = None if put.ttl_ms is None else now + put.ttl_ms
-            key = None if name == f"{META}/{put.key}" else put.key
+            key = None if ending[0] == "/" else put.key
             metas[put.key] = meta = Meta(1, made, max(us, made), put.ttl_ms, expires, marks.get(put.key, b""), key)
-            changes += (PutDocument(name, encode_meta(meta), known if sure else ANY), PutDocument(value, put.data))
+            changes += (PutDocument(META + ending, encode_meta(meta), when), PutDocument(VALUE + ending, put.data))
         return changes, metas
 
-    async def _look(self, namespace: Namespace, place: _Place, puts: Sequence[Put]) -> None:
+    async def _look(self, namespace: Namespace, place: _Place | None, puts: Sequence[Put]) -> None:
         """Learn what is there of these items."""
-        names = {put.key: document_key(META, put.key) for put in puts}
+        names = {put.key: META + ending_of(put.key) for put in puts}
         found = await self._shelves.fetch(ITEMS, namespace, [ENDS, *names.values()])
-        place.items.learn(found)
+        if place is not None:
+            place.items.learn(found)
         self._forget(namespace, puts)
         for key, name in names.items():
             if name in found.documents:
                 self._know(namespace, key, found.documents[name])
 
-    async def _delete(self, kind: str, namespace: Namespace, changes: Sequence[Change]) -> None:
-        try:
-            await self._shelves.commit(kind, namespace, changes, expect=PRESENT)
-        except NotFoundError:
-            return  # where nothing is, nothing is made for it
+    def _vectors_of(self, namespace: Namespace, puts: Iterable[Put]) -> set[str]:
+        """Return the names of the documents with the vectors of these items, as far as they are known."""
+        known = {put.key: self._metas.get((namespace, put.key)) for put in puts}
+        marks = {key: decode_meta(stored).mark for key, stored in known.items() if stored is not None}
+        return {vectors_name(mark, ending_of(key)) for key, mark in marks.items() if mark}
 
     async def _lengthen(self, kind: str, namespace: Namespace, until_ms: int, ttl_ms: int) -> None:
         for _ in range(TRIES):
@@ -177,7 +201,7 @@ class Writing:
             if room.ends is None or int(room.ends) >= until_ms:
                 return
             try:
-                await self._shelves.commit_in(room, kind, namespace, [], until_ms=until_ms, ttl_ms=ttl_ms)
+                await self._shelves.commit_in(room, kind, namespace, [], End(until_ms, ttl_ms))
                 return
             except ConflictError:
                 continue
