@@ -6,14 +6,14 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, Final
 
-from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple
+from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple, get_checkpoint_metadata
 from langgraph.checkpoint.memory import InMemorySaver
 
 Saver = BaseCheckpointSaver[Any]
 
 
 class Floor(BaseCheckpointSaver[str]):
-    """What no saver on Redis can do without: dump the checkpoint and its metadata once and SET them; GET and load them.
+    """What no saver on Redis can do without: dump the checkpoint and its whole metadata once and SET them; GET and load them.
 
     It keeps the last checkpoint alone, and no writes.
     """
@@ -25,7 +25,8 @@ class Floor(BaseCheckpointSaver[str]):
     async def aput(self, config: Any, checkpoint: Any, metadata: Any, new_versions: Any) -> Any:
         """Set the checkpoint."""
         configurable = config["configurable"]
-        await self._client.set(configurable["thread_id"], self.serde.dumps_typed([checkpoint, metadata])[1])
+        data = self.serde.dumps_typed([checkpoint, get_checkpoint_metadata(config, metadata)])[1]
+        await self._client.set(configurable["thread_id"], data)
         return {"configurable": {**configurable, "checkpoint_id": checkpoint["id"]}}
 
     async def aput_writes(self, config: Any, writes: Any, task_id: str, task_path: str = "") -> None:
