@@ -130,7 +130,7 @@ def test_people_are_told_whose_threads_they_become_and_what_was_left(
     assert said.out == ""
     assert "--owner says whose else" in said.err
     assert f"left: checkpoint {source}, checkpoint 000001: it cannot be read" in said.err
-    assert "moved 2 checkpoints and 4 writes of 1 threads; 0 checkpoints were there; 1 things were left" in said.err
+    assert "moved 1 threads, 2 checkpoints, 4 writes; 0 were there; 1 things were left" in said.err
     assert run(app, [*words[:2], "letta", source, "--json"]) == 2
     assert "langgraph-plainredis" in capsys.readouterr().err
     assert run(app, ["import", source, "--prefix", "lg"]) == 2

@@ -51,6 +51,19 @@ class Looking:
             if cursor == b"0":
                 return
 
+    async def elements_of_set(self, key: bytes, *, count: int = 500) -> AsyncIterator[list[bytes]]:
+        """Yield the members of a set, without an order; one may come twice, as with SSCAN."""
+        cursor = b"0"
+        while True:
+            reply = await self._ask(key, "SSCAN", key, cursor, "COUNT", count)
+            if reply is None:
+                return
+            cursor, found = reply
+            if found:
+                yield found
+            if cursor == b"0":
+                return
+
     async def get(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """Return the string under each key."""
         return await asyncio.gather(*(self._ask(key, "GET", key) for key in keys))
@@ -63,6 +76,11 @@ class Looking:
         """
         return await asyncio.gather(*(self._ask(key, "JSON.GET", key, *paths) for key in keys))
 
+    async def elements(self, key: bytes, first: int, count: int) -> list[bytes] | None:
+        """Return elements of a list from a place on, counted from 0; none where there is no such key, None for another type."""
+        found: list[bytes] | None = await self._ask(key, "LRANGE", key, first, first + count - 1)
+        return found
+
     async def members(self, key: bytes, *, above: bytes | None = None, limit: int = 500) -> list[tuple[bytes, bytes]]:
         """Return members of a sorted set and their scores, in ascending order.
 
@@ -73,9 +91,19 @@ class Looking:
         flat = await self._ask(key, "ZRANGEBYSCORE", key, lowest, "+inf", "WITHSCORES", "LIMIT", 0, limit)
         return list(zip(flat[::2], flat[1::2], strict=True)) if flat else []
 
+    async def score(self, key: bytes, member: bytes) -> float | None:
+        """Return the score of a member of a sorted set, None where there is no such member."""
+        found = await self._ask(key, "ZSCORE", key, member)
+        return None if found is None else float(found)
+
     async def exists(self, key: bytes) -> bool:
         """Tell whether the key is there, of whatever type."""
         return bool(await self._ask(key, "EXISTS", key))
+
+    async def ttl(self, key: bytes) -> int | None:
+        """Return the milliseconds that a key has left, None where it stays or is not there."""
+        left: int = await self._ask(key, "PTTL", key)
+        return left if left > 0 else None
 
     async def _ask(self, key: bytes, *command: bytes | str | int) -> Reply:
         try:

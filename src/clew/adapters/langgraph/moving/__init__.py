@@ -10,7 +10,7 @@ from typing import Final
 from ....errors import InvalidError
 from ....store import Store
 from ..saver import ClewSaver
-from .mover import Mover, Step
+from .mover import Mover, Step, count
 from .plainredis import open_plainredis
 from .records import Broken, Report, Source
 from .redis_json import open_redis_json
@@ -30,7 +30,7 @@ LAYOUTS: Final = {
 async def move(
     layout: str,
     url: str,
-    store: Store,
+    store: Store | None,
     owner: str,
     step: Step,
     *,
@@ -42,6 +42,7 @@ async def move(
     Args:
         layout: one of LAYOUTS.
         url: where the other saver keeps them: a Redis URL, or a file of SQLite.
+        store: where to; None for a dry run, which reads everything and writes nothing.
         owner: whose threads they become.
         step: called with "thread", "checkpoint" or "write" for each one.
         prefix: what the keys begin with, where the saver was told another than its own default.
@@ -62,4 +63,6 @@ async def move(
     else:
         raise InvalidError(f"there is no layout {layout!r}: use one of {', '.join(LAYOUTS)}")
     async with source:
+        if store is None:
+            return await count(source, step)
         return await Mover(store, owner, ClewSaver(store, owner=owner, serde=serde), serde, step).move(source)

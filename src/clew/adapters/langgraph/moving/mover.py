@@ -27,8 +27,6 @@ from .versions import renumber
 
 BATCH: Final = 8
 """Checkpoints of one branch that are looked for in one trip."""
-DETAILS: Final = 100
-"""The first things left behind are told one by one; all are counted."""
 _NEXT: Final = "!"
 """What comes behind an id, and before nearly every longer one."""
 _REMEMBERED: Final = 64
@@ -72,7 +70,7 @@ class Mover:
         batch: list[Found] = []
         async for found in source.read():
             if isinstance(found, Broken):
-                self._leave(found)
+                self.report.leave(found)
             elif self._is_named_well(found):
                 if batch and (len(batch) == BATCH or (found.thread, found.branch) != (batch[0].thread, batch[0].branch)):
                     await self._move(batch)
@@ -88,7 +86,7 @@ class Mover:
             check_point(found.branch, found.id)
             check_point(found.branch, found.id + _NEXT)
         except InvalidError as error:
-            self._leave(_broken(found, error))
+            self.report.leave(_broken(found, error))
             return False
         return True
 
@@ -103,7 +101,7 @@ class Mover:
             there = {} if self._gone else await self._look(batch)
         except GoneError:
             self._gone = True
-            self._leave(Broken("thread", first.thread, "it was deleted in clew, and stays deleted", first.thread))
+            self.report.leave(Broken("thread", first.thread, "it was deleted in clew, and stays deleted", first.thread))
         if self._gone:
             return
         for found in batch:
@@ -111,7 +109,7 @@ class Mover:
                 await self._put(found, there.get(found.id))
             except (InvalidError, ValueError, TypeError) as error:
                 # Too large or badly named for clew, or a value that no serializer writes.
-                self._leave(_broken(found, error))
+                self.report.leave(_broken(found, error))
 
     async def _look(self, batch: Sequence[Found]) -> dict[str, set[_Name]]:
         """Return which of the checkpoints are there, and the names of the writes that each has."""
@@ -167,7 +165,7 @@ class Mover:
                 for write in writes:
                     await self._put_writes(found, [write])
             else:
-                self._leave(replace(_broken(found, error), kind="write"))
+                self.report.leave(replace(_broken(found, error), kind="write"))
             return
         self.report.writes += len(writes)
         for _ in writes:
@@ -178,12 +176,23 @@ class Mover:
         index = WRITES_IDX_MAP.get(write.channel, write.index)
         return Write(write.path, write.task, index, write.channel, pack(self._serde.dumps_typed(write.value)))
 
-    def _leave(self, broken: Broken) -> None:
-        self.report.left += 1
-        if len(self.report.details) < DETAILS:
-            self.report.details.append(broken)
-
 
 def _broken(found: Found, error: BaseException) -> Broken:
     where = f"checkpoint {found.id}"
     return Broken("checkpoint", where, reason_of(error), found.thread, found.branch, found.id)
+
+
+async def count(source: Source, step: Step) -> Report:
+    """Read everything and move nothing; say what there is, and what cannot be read."""
+    report, thread = Report(), None
+    async for found in source.read():
+        if isinstance(found, Broken):
+            report.leave(found)
+            continue
+        if found.thread != thread:
+            thread = found.thread
+            report.threads += 1
+        report.checkpoints += 1
+        report.writes += len(found.writes)
+        step("checkpoint")
+    return report

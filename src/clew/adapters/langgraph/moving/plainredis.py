@@ -19,8 +19,8 @@ from typing import Any, Final
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from ....errors import InvalidError
-from .looking import Keys, open_keys
-from .names import Names, check_place
+from ....moving.looking import Keys, open_keys
+from ....moving.names import Names, check_place
 from .records import Broken, Closing, Found, FoundWrite, reason_of
 from .values import load
 

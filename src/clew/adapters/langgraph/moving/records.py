@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Protocol, Self
+
+from ....moving import records as moving
+from ....moving.records import Closing, Leaving, reason_of
+
+__all__ = ["Broken", "Closing", "Found", "FoundWrite", "Kind", "Report", "Source", "reason_of"]
 
 Kind = Literal["thread", "checkpoint", "write", "value"]
 
@@ -41,18 +46,9 @@ class Found:
 
 
 @dataclass(frozen=True, slots=True)
-class Broken:
-    """Something that is left behind, and why. It holds no payload.
+class Broken(moving.Broken):
+    """Something that is left behind: a thread, a checkpoint, or of a checkpoint that comes all the same a write or a value."""
 
-    Attributes:
-        kind: what it is; of a broken write or value, the checkpoint comes all the same, without it.
-        where: the key or the row, as the source names it.
-    """
-
-    kind: Kind
-    where: str
-    reason: str
-    thread: str | None = None
     branch: str | None = None
     id: str | None = None
 
@@ -86,44 +82,17 @@ class Source(Protocol):
     ) -> None: ...
 
 
-class Closing:
-    """A source as a context manager."""
-
-    async def aclose(self) -> None:
-        """Close what was opened."""
-        raise NotImplementedError
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self.aclose()
-
-
 @dataclass(slots=True)
-class Report:
+class Report(Leaving[Broken]):
     """What a move did.
 
     Attributes:
         threads: threads that were looked at.
-        checkpoints, writes: those that were put.
+        checkpoints, writes: those that were put; of a dry run, those that were read.
         there: checkpoints that were there already, and stayed as they are.
-        left: how many things were left behind.
-        details: the first of them.
     """
 
     threads: int = 0
     checkpoints: int = 0
     writes: int = 0
     there: int = 0
-    left: int = 0
-    details: list[Broken] = field(default_factory=list)
-
-
-def reason_of(error: BaseException) -> str:
-    """Say what is wrong without what was being read: only errors that never quote it are told whole."""
-    from ....errors import ClewError
-
-    if isinstance(error, ClewError | NotImplementedError):
-        return str(error)
-    return f"it cannot be read ({type(error).__name__})"

@@ -17,9 +17,9 @@ from typing import Any, Final
 from langgraph.checkpoint.serde.base import SerializerProtocol
 
 from ....errors import InvalidError
+from ....moving.looking import Keys, open_keys
+from ....moving.names import Names, Place, check_place
 from .envelopes import revive_json
-from .looking import Keys, open_keys
-from .names import Names, Place, check_place
 from .records import Broken, Closing, Found, FoundWrite, Kind, reason_of
 from .values import load
 

@@ -1,4 +1,4 @@
-"""What the layouts on Redis ask for. Who answers is the Redis backend, by the only module that knows the driver."""
+"""What a layout on Redis is read with. Who answers is the Redis backend, by the only module that knows the driver."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from importlib import import_module
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from ....errors import InvalidError
-from ....schemes import SCHEMES
+from ..errors import InvalidError
+from ..schemes import SCHEMES
 
 _REDIS = "clew.backends.redis"
 
@@ -20,13 +20,21 @@ class Keys(Protocol):
 
     def fields(self, key: bytes, *, count: int = 500) -> AsyncIterator[list[tuple[bytes, bytes]]]: ...
 
+    def elements_of_set(self, key: bytes, *, count: int = 500) -> AsyncIterator[list[bytes]]: ...
+
     async def get(self, keys: Sequence[bytes]) -> list[bytes | None]: ...
 
     async def json(self, keys: Sequence[bytes], *paths: str) -> list[bytes | None]: ...
 
+    async def elements(self, key: bytes, first: int, count: int) -> list[bytes] | None: ...
+
     async def members(self, key: bytes, *, above: bytes | None = None, limit: int = 500) -> list[tuple[bytes, bytes]]: ...
 
+    async def score(self, key: bytes, member: bytes) -> float | None: ...
+
     async def exists(self, key: bytes) -> bool: ...
+
+    async def ttl(self, key: bytes) -> int | None: ...
 
     async def aclose(self) -> None: ...
 
@@ -42,3 +50,8 @@ async def open_keys(url: str) -> Keys:
         raise InvalidError("this layout is read from a Redis: give its URL, as redis://HOST:PORT/DB")
     look: Callable[[str], Awaitable[Keys]] = import_module(f"{_REDIS}.looking").look
     return await look(url)
+
+
+def name_of(key: bytes) -> str:
+    """Return a key as it is told to people."""
+    return key.decode(errors="replace")

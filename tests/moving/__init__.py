@@ -1,0 +1,1 @@
+"""Moving in what other programs keep in Redis."""
