@@ -160,13 +160,16 @@ async def test_a_thousand_puts_at_once_are_all_there_once(store: Store) -> None:
 
 async def test_of_many_writers_of_one_key_the_last_one_stays(store: Store) -> None:
     owner = f"ada-{new_id()}"
-    several = [ClewStore(store, owner=owner) for _ in range(5)]
-    await several[0].aput(("n",), "k", {"at": -1})
+    several = [ClewStore(store, owner=owner, index=index_of()) for _ in range(5)]
+    await several[0].aput(("n",), "k", {"text": "-1"})
     made = await several[0].aget(("n",), "k")
-    await asyncio.gather(*(each.aput(("n",), "k", {"at": at}) for at, each in enumerate(several * 5)))
+    await asyncio.gather(*(each.aput(("n",), "k", {"text": f"{at}"}) for at, each in enumerate(several * 5)))
     items = [await each.aget(("n",), "k") for each in several]
     assert made is not None
     assert all(item is not None and item == items[0] and item.created_at == made.created_at for item in items)
+    # Its vectors are those of the value that stayed, whoever's were written last.
+    (found,) = await several[1].asearch(("n",), query=items[0].value["text"] if items[0] else "")
+    assert found.score == pytest.approx(1, abs=1e-6)
 
 
 async def test_another_owner_sees_nothing_of_it(store: Store) -> None:

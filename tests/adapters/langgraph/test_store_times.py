@@ -14,7 +14,7 @@ from clew import Store
 from clew.adapters.langgraph import ClewStore
 from clew.adapters.langgraph.memories.shelves import LEAST_MS
 from clew.ids import new_id
-from clew.records import Partition
+from clew.records import Partition, PutDocument
 from clew.testing import FixedClock, Recorder, WholeBackend, memory_store
 
 from .store_support import index_of, named
@@ -136,6 +136,23 @@ async def test_the_sweep_forgets_a_namespace_once_nobody_can_still_be_writing_th
     assert [await store.backend.revision(Partition("ada", f"langgraph-store/{kind}/a.b.c")) for kind in KINDS] == [0, 0, 0]
     await make(store).aput(("a", "b", "c"), "k", {"text": "a"})
     assert await ours.alist_namespaces() == [("a", "b", "c"), ("a", "d")]
+
+
+async def test_the_sweep_takes_vectors_that_no_item_has_when_nobody_can_still_be_writing_them(
+    store: Store, clock: FixedClock
+) -> None:
+    ours = make(store)
+    await ours.aput(("n",), "k", {"text": "a"})
+    (own,) = [name for name in await documents(store, "vectors", "n") if name.startswith("v/")]
+    place = Partition("ada", "langgraph-store/vectors/n")
+    data = (await store.backend.fetch(place)).documents[own]
+    await store.backend.commit(place, [PutDocument(f"v/{'0' * 16}/k", data), PutDocument(f"v/{'1' * 16}/gone", data)])
+    await ours.asweep_ttl()
+    assert len(await documents(store, "vectors", "n")) == 3
+    clock.advance(61 * MINUTE)
+    await ours.asweep_ttl()
+    assert await documents(store, "vectors", "n") == [own]
+    assert (await ours.asearch(("n",), query="what"))[0].score is not None
 
 
 async def test_what_is_abandoned_goes_without_a_sweep(store: Store, clock: FixedClock) -> None:
