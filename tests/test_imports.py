@@ -58,6 +58,8 @@ MODULES_OF = {
     "langgraph": ("langgraph",),
     "langchain": ("langchain_core",),
     "s3": ("obstore",),
+    "encryption": ("cryptography",),
+    "compression": ("zstandard",),
     "conformance": ("pytest", "pytest_asyncio"),
 }
 NEEDED_BY = {
@@ -69,6 +71,8 @@ NEEDED_BY = {
     "langgraph": "import clew.adapters.langgraph",
     "langchain": "import clew.adapters.langchain",
     "s3": "import asyncio, clew.files; asyncio.run(clew.files.connect_files('s3://bucket').__aenter__())",
+    "encryption": "import asyncio, clew.schemes; asyncio.run(clew.schemes.open_backend('memory://?encryption_secret=a:b'))",
+    "compression": "import asyncio, clew.schemes; asyncio.run(clew.schemes.open_backend('memory://?compress=yes'))",
     "conformance": "import clew.conformance",
 }
 

@@ -12,6 +12,7 @@ from typing import Final
 
 from .checkpoints import DropCheckpoints, Fenced, Part, PutCheckpoint, PutWrites, Revive
 from .errors import InvalidError, ReusedTokenError
+from .frames import ENTRY_ROOM, FRAMES
 from .records import PRESENT, Append, Change, Expire, ExpiryKind, Once, Partition, PutDocument, Remove, Replace, Truncate
 
 MAX_ID_BYTES: Final = 512
@@ -105,7 +106,7 @@ def check_data(data: bytes, what: str) -> int:
     """Return the size of `data`, or raise InvalidError where it is not bytes or is too large."""
     if not isinstance(data, bytes):
         raise InvalidError(f"{what} must be bytes, not {type(data).__name__}")
-    if len(data) > MAX_DATA_BYTES:
+    if len(data) > MAX_DATA_BYTES and not (data.startswith(FRAMES) and len(data) <= MAX_DATA_BYTES + ENTRY_ROOM):
         raise InvalidError(f"{what} has {len(data):,} bytes: at most {MAX_DATA_BYTES:,} are allowed; store large files elsewhere")
     return len(data)
 
@@ -259,8 +260,24 @@ def check_changes(changes: Iterable[Change]) -> None:
     _check_reach(reach, appended)
     if count > MAX_CHANGES:
         raise InvalidError(f"a commit holds {count:,} changes: at most {MAX_CHANGES:,} are allowed, so split it")
-    if total > MAX_COMMIT_BYTES:
+    if total > MAX_COMMIT_BYTES and total > MAX_COMMIT_BYTES + _room(changes):
         raise InvalidError(f"a commit holds {total:,} bytes: at most {MAX_COMMIT_BYTES:,} are allowed, so split it")
+
+
+def _room(changes: Iterable[Change]) -> int:
+    """Return by how many bytes a commit may be larger for the frames that a wrapper put its data into."""
+    for change in changes:
+        if isinstance(change, Append | Replace):
+            data = change.entry.data
+        elif isinstance(change, PutDocument):
+            data = change.data or b""
+        elif isinstance(change, PutCheckpoint):
+            data = change.head
+        else:
+            data = change.writes[0].data if isinstance(change, PutWrites) and change.writes else b""
+        if data.startswith(FRAMES):
+            return ENTRY_ROOM
+    return 0
 
 
 def check_point(branch: str, id: str | None) -> None:

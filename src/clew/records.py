@@ -15,6 +15,7 @@ import msgspec
 
 from .checkpoints import DropCheckpoints, Fenced, PutCheckpoint, PutWrites, Revive
 from .errors import UnreadableError
+from .frames import explain
 
 FORMAT: Final = 1
 """The version of the stored envelope this code writes, and the newest it reads."""
@@ -74,6 +75,9 @@ class Entry(msgspec.Struct, array_like=True, frozen=True, gc=False):
         try:
             return msgspec.json.decode(self.data)
         except msgspec.DecodeError as error:
+            why = explain(self.data)
+            if why is not None:
+                raise UnreadableError(f"the item {self.id!r} is kept, but cannot be read: {why}") from error
             raise UnreadableError(f"the data of the item {self.id!r}, of codec {self.codec!r}, is no JSON: use `data`") from error
 
 
@@ -193,12 +197,15 @@ class Commit(msgspec.Struct, frozen=True, gc=False):
         committed_ms: the store's clock, milliseconds since 1970.
         outcomes: one whole number a change, in their order; each change says what its number means.
         replayed: the `once` token was known: this is the first call's result, and nothing was written now.
+        pending: the store is away, and the write waits in a journal (`on_outage=journal`): revision and outcomes are not
+            known (0 and none), and `committed_ms` is when it was accepted, by this machine's clock.
     """
 
     revision: int
     committed_ms: int
     outcomes: tuple[int, ...] = ()
     replayed: bool = False
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from .errors import InvalidError
+from .frames import EVENT_ROOM, FRAMES
 from .limits import check_id, check_ttl
 from .runs import ENDINGS, LARGEST_NUMBER, RESERVED, EventId, Retention, Run, RunEvent
 
@@ -57,7 +58,8 @@ def check_events(run: Run, events: Sequence[RunEvent]) -> None:
             raise InvalidError("only the store sets `after`: leave it out")
         check_kind(event.kind)
         total += len(_check_bytes(event.data, "an event", MAX_EVENT_BYTES))
-    if total > MAX_APPEND_BYTES:
+    room = EVENT_ROOM * len(events) if events[0].data.startswith(FRAMES) else 0
+    if total > MAX_APPEND_BYTES + room:
         raise InvalidError(f"an append of events holds {total:,} bytes: at most {MAX_APPEND_BYTES:,} are allowed, so split it")
 
 
@@ -96,6 +98,6 @@ def _is_number(part: object) -> bool:
 def _check_bytes(data: bytes, what: str, most: int) -> bytes:
     if not isinstance(data, bytes):
         raise InvalidError(f"{what} must be bytes, not {type(data).__name__}")
-    if len(data) > most:
+    if len(data) > most and not (data.startswith(FRAMES) and len(data) <= most + EVENT_ROOM):
         raise InvalidError(f"{what} has {len(data):,} bytes: at most {most:,} are allowed; split it, or store it elsewhere")
     return data

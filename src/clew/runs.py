@@ -14,6 +14,7 @@ from typing import Any, Final, Literal, NamedTuple, TypeAlias
 import msgspec
 
 from .errors import InvalidError, UnreadableError
+from .frames import explain
 from .ids import new_id
 
 LARGEST_NUMBER: Final = (1 << 63) - 1
@@ -101,7 +102,8 @@ class RunEvent(msgspec.Struct, frozen=True, gc=False):
         try:
             return msgspec.json.decode(self.data)
         except msgspec.DecodeError as error:
-            raise UnreadableError(f"the data of the event {self.at} is no JSON: use `data`") from error
+            why = explain(self.data) or "its data is no JSON: use `data`"
+            raise UnreadableError(f"the event {self.at} cannot be read: {why}") from error
 
 
 class Retention(msgspec.Struct, frozen=True):

@@ -47,5 +47,31 @@ async def open_backend(url: str) -> Backend:
     if scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise InvalidError(f"unknown store {scheme + '://' if scheme else 'URL without a scheme'}: use one of {known}")
+    if "encryption_" not in url and "compress=" not in url:
+        return await _open_inner(scheme, url)
+    wrappers = import_module("clew.wrappers")
+    plain, options = wrappers.take_options(url)
+    coding = None if options is None else wrappers.make_coding(options)
+    # Around the journal too: what waits there is on this machine's disk.
+    backend = await _open_inner(scheme, plain)
+    if coding is None:
+        return backend
+    coded: Backend = wrappers.wrap(backend, options, coding)
+    return coded
+
+
+async def _open_inner(scheme: str, url: str) -> Backend:
     opener: Callable[[str], Awaitable[Backend]] = import_module(SCHEMES[scheme]).open_backend
-    return await opener(url)
+    if not any(f"{name}=" in url for name in ("on_outage", "journal", "journal_bytes")):
+        return await opener(url)
+    journal = import_module("clew.wrappers.journal")
+    plain, options = journal.take_options(url)
+    backend = await opener(plain)
+    if options is None:
+        return backend
+    try:
+        wrapped: Backend = await journal.open_journal(backend, plain, options)
+    except BaseException:
+        await backend.aclose()
+        raise
+    return wrapped

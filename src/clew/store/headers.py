@@ -13,6 +13,7 @@ from typing import Final
 import msgspec
 
 from ..errors import InvalidError, UnreadableError
+from ..frames import explain
 from ..limits import MAX_FIELD_BYTES, MAX_FIELDS, MAX_ID_BYTES, MAX_TITLE_BYTES, check_id
 from ..model import JSON, Thread
 from ..records import Partition, PutDocument, Snapshot
@@ -94,7 +95,8 @@ def make_thread(partition: Partition, snapshot: Snapshot) -> Thread | None:
         title = msgspec.json.decode(documents[TITLE], type=str) if TITLE in documents else None
         metadata, notes = _fields(documents, META), _fields(documents, NOTE)
     except msgspec.DecodeError as e:
-        raise UnreadableError(f"the header of the thread {partition.name!r} cannot be read: {e}") from e
+        why = explain(documents[THREAD]) or e
+        raise UnreadableError(f"the header of the thread {partition.name!r} cannot be read: {why}") from e
     if header.format > FORMAT:
         newer = f"format {header.format}, newer than {FORMAT}"
         raise UnreadableError(f"the thread {partition.name!r} has {newer}: upgrade clew to read it")

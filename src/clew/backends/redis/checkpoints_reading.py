@@ -78,13 +78,14 @@ class CheckpointVerbs(CommitVerbs):
         seeds: dict[str, str] = {}
         parts: dict[str, Part] = {}
         data: dict[int, tuple[str, bytes]] = {}
+        ids_of: dict[int, bytes] = {}
         start = id
         while True:
             left = [channel for channel in wanted if channel not in seeds]
             found = await _ask(client, partition, keys, "checkpoint_trace", (*_one(branch, start), *left), window)
             ids, written, names, values, has_more = found.rest
             more = _decode_parts(values, len(branch.encode()) + 1)
-            entries = await _read_data(client, partition, keys, found, more.values())
+            entries = await _read_data(client, partition, keys, found, more.values(), ids_of)
             if entries is None:
                 continue
             for name, members in zip([name.decode() for name in ids], written, strict=True):
@@ -97,7 +98,7 @@ class CheckpointVerbs(CommitVerbs):
             parts |= more
             data |= entries
             if not has_more:
-                return Trace(tuple(ancestors.items()), seeds, parts, data)
+                return Trace(tuple(ancestors.items()), seeds, parts, data, ids_of)
             start = ids[-1].decode()
 
     async def _page(self, partition: Partition, arguments: Sequence[Arg], limit: int, window: int) -> CheckpointPage:
@@ -120,9 +121,10 @@ class CheckpointVerbs(CommitVerbs):
                 count, parts = _cut(checkpoints, values)
                 has_more = has_more or count < len(checkpoints)
                 checkpoints = checkpoints[:count]
-            data = await _read_data(client, partition, keys, found, parts.values())
+            ids_of: dict[int, bytes] = {}
+            data = await _read_data(client, partition, keys, found, parts.values(), ids_of)
             if data is not None:
-                return CheckpointPage(checkpoints, parts, data, found.made_ms, has_more)
+                return CheckpointPage(checkpoints, parts, data, found.made_ms, has_more, ids_of)
 
 
 # -- what is asked ----------------------------------------------------------------------------------------------------------
@@ -216,9 +218,12 @@ def _cut(checkpoints: Sequence[Checkpoint], values: Sequence[bytes]) -> tuple[in
 
 
 async def _read_data(
-    client: Client, partition: Partition, keys: PartitionKeys, found: _Found, parts: Iterable[Part]
+    client: Client, partition: Partition, keys: PartitionKeys, found: _Found, parts: Iterable[Part], ids_of: dict[int, bytes]
 ) -> dict[int, tuple[str, bytes]] | None:
-    """Return codec and data of the entries in the spans of some parts; None where the log began anew meanwhile."""
+    """Return codec and data of the entries in the spans of some parts; None where the log began anew meanwhile.
+
+    Their stored ids go into `ids_of`.
+    """
     # Most often one span, or none: nothing to join then.
     spans = sorted([(max(first, found.base), first + count) for part in parts for first, count in part.spans])
     data: dict[int, tuple[str, bytes]] = {}
@@ -241,6 +246,7 @@ async def _read_data(
         if high > low:
             for entry in decode_entries(found.envelopes[low:high], found.first + low):
                 data[entry.position] = (entry.codec, entry.data)
+                ids_of[entry.position] = entry.key
     if not older:
         return data
     payload = _MULTI + pack("HMGET", keys.meta, "g", "c", "b:items")
@@ -255,4 +261,5 @@ async def _read_data(
         start = ranges[number][0]
         for entry in decode_entries(slices[number][first - start : last - start], first):
             data[entry.position] = (entry.codec, entry.data)
+            ids_of[entry.position] = entry.key
     return data

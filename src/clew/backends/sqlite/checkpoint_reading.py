@@ -103,7 +103,7 @@ def trace_checkpoint(unit: Unit, partition: Partition, branch: str, id: str | No
                 if not missing:
                     break
     parts = _read_parts(unit.db, head.id, branch, seeds.values())
-    return Trace(tuple(ancestors), seeds, parts, _read_data(unit.db, head, parts.values()))
+    return Trace(tuple(ancestors), seeds, parts, *_read_data(unit.db, head, parts.values()))
 
 
 def _find(db: sqlite3.Connection, head: Head, branch: str, id: str | None) -> _Row | None:
@@ -132,7 +132,8 @@ def _make_page(db: sqlite3.Connection, head: Head, rows: Sequence[_Row], *, bare
     for branch in names:
         written[branch] = _read_writes(db, head.id, branch, [row[1] for row in found if row[0] == branch])
     checkpoints = [Checkpoint(*row, tuple(written[row[0]][row[1]])) for row in found]
-    return CheckpointPage(tuple(checkpoints), parts, _read_data(db, head, parts.values()), made_ms, has_more)
+    data, keys = _read_data(db, head, parts.values())
+    return CheckpointPage(tuple(checkpoints), parts, data, made_ms, has_more, keys)
 
 
 def _read_writes(db: sqlite3.Connection, partition: int, branch: str, ids: Sequence[str]) -> Mapping[str, Sequence[Write]]:
@@ -157,16 +158,20 @@ def _read_parts(db: sqlite3.Connection, partition: int, branch: str, names: Iter
     return parts
 
 
-def _read_data(db: sqlite3.Connection, head: Head, parts: Iterable[Part]) -> Mapping[int, tuple[str, bytes]]:
-    """Return codec and data of each entry that the parts refer to, each run of neighbours by one statement."""
+def _read_data(
+    db: sqlite3.Connection, head: Head, parts: Iterable[Part]
+) -> tuple[Mapping[int, tuple[str, bytes]], Mapping[int, bytes]]:
+    """Return codec and data of each entry that the parts refer to, each run of neighbours by one statement; and their stored ids."""
     found: dict[int, tuple[str, bytes]] = {}
+    keys: dict[int, bytes] = {}
     if head.log is None:
-        return found
+        return found, keys
     base = head.log.id << POSITION_BITS
     for first, last in _join(span for part in parts for span in part.spans):
         for entry in decode_rows(db.execute(_ENTRIES, (base | first, base | last)).fetchall()):
             found[entry.position] = (entry.codec, entry.data)
-    return found
+            keys[entry.position] = entry.key
+    return found, keys
 
 
 def _join(spans: Iterable[Span]) -> Iterator[tuple[int, int]]:

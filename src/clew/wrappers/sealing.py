@@ -1,0 +1,92 @@
+"""Encryption: each document, entry, part, write and event is sealed for its place; an entry with its envelope, but for its id."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..codec import decode_entries, decode_entry, encode_entry
+from ..errors import UnreadableError
+from ..frames import SEALED
+from ..limits import MAX_DIGEST_BYTES
+from ..records import FORMAT, Entry, Partition
+from .coding import mark
+from .keyring import NONCE_BYTES, Keyring
+from .places import of_log
+
+_PLAIN = "it is not encrypted, and encryption_plain=refuse: it is from before encryption was turned on, or not from clew"
+
+
+class Sealing:
+    """The coding that encrypts.
+
+    Args:
+        keyring: the keys.
+        takes_plain: whether what is not encrypted is read too, as what was written before.
+    """
+
+    def __init__(self, keyring: Keyring, *, takes_plain: bool = True) -> None:
+        self._keyring = keyring
+        self._takes_plain = takes_plain
+
+    def encode(self, place: bytes, data: bytes) -> bytes:
+        """See Coding.encode."""
+        return self._keyring.seal(place, data)
+
+    def decode(self, place: bytes, stored: bytes) -> bytes:
+        """See Coding.decode."""
+        if stored.startswith(SEALED):
+            return self._keyring.open(place, stored)
+        if self._takes_plain:
+            return stored
+        raise UnreadableError(_PLAIN)
+
+    def encode_entry(self, partition: Partition, log: str, entry: Entry) -> Entry:
+        """See Coding.encode_entry."""
+        key = entry.key
+        return Entry(FORMAT, key, 0, self._keyring.seal(of_log(partition, log) + key, encode_entry(entry)))
+
+    def decode_entries(self, partition: Partition, log: str, stored: Sequence[Entry]) -> list[Entry]:
+        """See Coding.decode_entries."""
+        count = len(stored)
+        if not count:
+            return []
+        prefix = of_log(partition, log)
+        first, step = stored[0].position, 1 if stored[-1].position >= stored[0].position else -1
+        if stored[-1].position - first == step * (count - 1):
+            # The usual page, all of the newest key and without a hole, at once.
+            key = self._keyring.newest
+            decrypt, start = key.decrypt, len(key.header)
+            end, bound = start + NONCE_BYTES, key.header + prefix
+            if all([each.data.startswith(key.header) for each in stored]):
+                try:
+                    opened = [decrypt(each.data[start:end], each.data[end:], bound + each.key) for each in stored]
+                except Exception:  # whatever is wrong with one of them: found out below, one by one
+                    pass
+                else:
+                    entries = decode_entries(opened, first, step)
+                    if len(entries) == count:
+                        return entries
+        return [self._open(prefix, each) for each in stored]
+
+    def _open(self, prefix: bytes, stored: Entry) -> Entry:
+        if stored.unreadable is not None:
+            return stored
+        if not stored.data.startswith(SEALED):
+            return stored if self._takes_plain else mark(stored, _PLAIN)
+        try:
+            envelope = self._keyring.open(prefix + stored.key, stored.data)
+        except UnreadableError as e:
+            return mark(stored, str(e))
+        return decode_entry(envelope, stored.position) or mark(stored, "it holds nothing")
+
+    def encode_digests(self, place: bytes, digest: bytes) -> Sequence[bytes]:
+        """See Coding.encode_digests."""
+        hashed = [key.hash(place, digest)[:MAX_DIGEST_BYTES] for key in self._keyring.keys.values()]
+        return [*hashed, digest] if self._takes_plain else hashed
+
+    def describe(self) -> dict[str, str | int | float | bool | None]:
+        """See Coding.describe."""
+        others = [id for id in self._keyring.keys if id != self._keyring.newest.id]
+        reads = f"; reads {', '.join(others)} too" if others else ""
+        plain = "" if self._takes_plain else "; refuses what is plain"
+        return {"encryption": f"AES-256-GCM, writes with the key {self._keyring.newest.id}{reads}{plain}"}
