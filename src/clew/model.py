@@ -59,6 +59,8 @@ class Thread:
         revision: grows by one with every write; pass it as `expect`.
         forked_from: (thread id, item id or None) of a fork.
         unreadable: in a list, why the header cannot be read; then title and metadata are empty. `threads.get` raises it.
+        pending: the store is away, and the new thread waits in a journal (`on_outage=journal`): its revision is 0, and its times
+            are when it was accepted, by this machine's clock.
     """
 
     owner: str
@@ -72,6 +74,7 @@ class Thread:
     forked_from: tuple[str, str | None] | None = None
     unreadable: str | None = None
     notes: Mapping[str, JSON] = field(default_factory=dict)
+    pending: bool = False
 
 
 class NewItem(msgspec.Struct, frozen=True, gc=False):
@@ -120,6 +123,8 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
         revision: the thread's revision after it.
         replayed: the `once` token was known: this is what the first call did.
         committed_ms: when it was, by the store's clock, milliseconds since 1970; 0 where nothing was written.
+        pending: the store is away, and the items wait in a journal (`on_outage=journal`). There are no positions yet, the
+            revision is 0, and `committed_ms` is when they were accepted, by this machine's clock.
     """
 
     ids: tuple[str, ...]
@@ -128,6 +133,7 @@ class Appended(msgspec.Struct, frozen=True, gc=False):
     revision: int
     replayed: bool = False
     committed_ms: int = 0
+    pending: bool = False
 
 
 @dataclass(frozen=True, slots=True)

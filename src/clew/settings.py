@@ -39,7 +39,7 @@ OF_SERVICE: Final = (
     "CLEW_LOG",
 )
 """The variables of the service."""
-KNOWN: Final = ("CLEW_URL", "CLEW_NAMESPACE", "CLEW_OWNER", "CLEW_FILES_URL", *OF_SERVICE)
+KNOWN: Final = ("CLEW_URL", "CLEW_NAMESPACE", "CLEW_OWNER", "CLEW_FILES_URL", "CLEW_ON_OUTAGE", "CLEW_JOURNAL", *OF_SERVICE)
 """The variables that `Settings` reads, beside those of Redis below."""
 OF_COMMANDS: Final = ("CLEW_MODEL", "CLEW_MODEL_TOOLS")
 """The variables that the commands read themselves: no mistake in the environment of a program that only connects."""
@@ -205,6 +205,7 @@ class Settings:
         chosen, source = _choose_url(found) if url is None else (url, GIVEN)
         owner = check_id(_choose_owner(found), "CLEW_OWNER")
         chosen = _with_namespace(chosen, found.get("CLEW_NAMESPACE"), is_given=url is not None)
+        chosen = _with_outage(chosen, found)
         access, prefix = Access.from_found(found), found.get("CLEW_CHAT_PREFIX", CHAT_PREFIX)
         host, port = found.get("CLEW_HOST", "127.0.0.1"), int(_number(found, "CLEW_PORT", 8000, 0, 65535))
         made = cls(chosen, owner, source, found.get("CLEW_FILES_URL"), access, "CLEW_OWNER" in found, prefix, host, port)
@@ -315,6 +316,19 @@ def _with_namespace(url: str, namespace: str | None, *, is_given: bool) -> str:
             return url
         raise InvalidError("the namespace stands in the URL and in CLEW_NAMESPACE: leave one of them out")
     return f"{url}{'&' if query else '?'}namespace={quote(namespace, safe='')}"
+
+
+def _with_outage(url: str, found: Mapping[str, str]) -> str:
+    policy = found.get("CLEW_ON_OUTAGE")
+    if policy not in (None, "raise", "journal"):
+        raise InvalidError("CLEW_ON_OUTAGE must be raise or journal")
+    named = {part.partition("=")[0]: part.partition("=")[2] for part in url.partition("?")[2].split("&")}
+    added = []
+    if policy == "journal" and "on_outage" not in named:
+        added.append("on_outage=journal")
+    if "CLEW_JOURNAL" in found and "journal" not in named and (added or named.get("on_outage") == "journal"):
+        added.append(f"journal={quote(found['CLEW_JOURNAL'], safe='/')}")
+    return url if not added else f"{url}{'&' if '?' in url else '?'}{'&'.join(added)}"
 
 
 def _choose_owner(found: Mapping[str, str]) -> str:

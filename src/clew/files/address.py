@@ -93,7 +93,8 @@ def url_beside(store_url: str, environ: Mapping[str, str] | None = None) -> str:
     scheme = store_url.partition(":")[0]
     if scheme == "memory":
         return "memory://"
-    path = parse_store(store_url).path if scheme == "sqlite" else None
+    # Not its options: some are for what stands around the store.
+    path = parse_store(store_url.partition("?")[0]).path if scheme == "sqlite" else None
     place = Path(path) if path else data_folder(os.environ if environ is None else environ) / "clew.db"
     return f"file://{quote(place.with_suffix('.files').as_posix())}"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from typing import Final
 
+from ..accepting import Accepting
 from ..backend import Backend
 from ..errors import ConflictError, GoneError, InvalidError, NotFoundError, ReusedTokenError, UnavailableError
 from ..model import JSON, Appended, NewItem
@@ -79,7 +80,14 @@ async def append(
     together: Sequence[Change] = [*cut, *appends] if cut else appends
     if create:
         header: list[Change] = [*make_header(title, metadata), *make_expiry(backend, ttl, sliding=sliding)]
-        done = await _append_or_create(backend, partition, together, header, once, expect)
+
+        def work(store: Backend) -> Awaitable[Commit]:
+            return _append_or_create(store, partition, together, header, once, expect)
+
+        if expect is None and isinstance(backend, Accepting):
+            done = await backend.outlast(partition, work, together, header, once=once)
+        else:
+            done = await work(backend)
     elif together:
         done = await commit(backend, partition, together, once=once, expect=expect)
     else:
@@ -129,6 +137,8 @@ async def _append_nothing(backend: Backend, partition: Partition, expect: int | 
 
 
 def _describe(ids: Sequence[str], done: Commit, skip: int) -> Appended:
+    if done.pending:
+        return Appended(tuple(ids), (), _NONE, 0, committed_ms=done.committed_ms, pending=True)
     outcomes = done.outcomes[skip : skip + len(ids)] if skip else done.outcomes[: len(ids)]
     # An item's outcome is never 0: that is the header's, of an earlier call with fewer items.
     if len(outcomes) < len(ids) or 0 in outcomes:

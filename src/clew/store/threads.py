@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from ..backend import Backend
@@ -284,7 +285,7 @@ def thread_as_made(
     expires_ms = None if ttl is None else done.committed_ms + ttl_ms_of(ttl)
     thread = make_thread(partition, Snapshot(done.revision, done.committed_ms, done.committed_ms, expires_ms, documents))
     assert thread is not None, "its header is among the changes"
-    return thread
+    return replace(thread, pending=True) if done.pending else thread
 
 
 async def has_thread(backend: Backend, partition: Partition) -> bool:

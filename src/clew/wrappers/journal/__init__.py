@@ -1,0 +1,170 @@
+"""`on_outage=journal`: writes are accepted into a local file while the store is away, and written in order, once each, after.
+
+A folder has a file for each process that is open at a time, since a journal belongs to one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NamedTuple
+from urllib.parse import quote, unquote_plus, urlsplit
+
+from ...backend import Backend
+from ...errors import ConflictError, DeniedError, FullError, InvalidError, UnavailableError
+from ...settings import data_folder
+from .book import Aside, Book, check_format, list_aside, open_book
+from .wrapper import JournalBackend
+
+__all__ = ["Aside", "Book", "JournalBackend", "Options", "find_journals", "open_book", "open_journal", "take_options"]
+
+MOST_SLOTS: Final = 64
+"""Processes with a journal in one folder for one store."""
+LEAST_BYTES: Final = 256 * 1024
+MOST_BYTES: Final = 1 << 30
+"""How far a journal grows where the URL does not say."""
+NAMES: Final = ("on_outage", "journal", "journal_bytes")
+
+
+class Options(NamedTuple):
+    """What a URL says of its journal.
+
+    Attributes:
+        folder: where the journals are; made where it is missing.
+        max_bytes: how far one grows.
+    """
+
+    folder: Path
+    max_bytes: int = MOST_BYTES
+
+
+class Found(NamedTuple):
+    """A journal's file, looked at without opening the journal.
+
+    Attributes:
+        path: the file.
+        store: which store it is for, credentials masked.
+        depth: how many writes wait.
+        aside: those that were refused for good.
+    """
+
+    path: Path
+    store: str
+    depth: int
+    aside: list[Aside]
+
+
+def take_options(url: str) -> tuple[str, Options | None]:
+    """Return the URL without what it says of a journal, and that; None where the store is to go without.
+
+    Raises:
+        InvalidError: a policy or number that is none, or options of a journal without one.
+    """
+    head, mark, query = url.partition("?")
+    if not any(f"{name}=" in query for name in NAMES):
+        return url, None
+    found, rest = {}, []
+    for part in query.split("&"):
+        name, _, text = part.partition("=")
+        if name not in NAMES:
+            rest.append(part)
+        elif name in found:
+            raise InvalidError(f"the option {name} stands twice in the URL")
+        else:
+            found[name] = unquote_plus(text)
+    plain = head + (mark + "&".join(rest) if rest else "")
+    policy = found.pop("on_outage", "raise")
+    if policy not in ("raise", "journal"):
+        raise InvalidError(f"on_outage must be raise or journal, not {policy!r}")
+    if policy == "raise":
+        if found:
+            raise InvalidError(f"the option {next(iter(found))} goes with on_outage=journal")
+        return plain, None
+    text = found.get("journal_bytes", str(MOST_BYTES))
+    if not (text.isascii() and text.isdigit() and len(text) < 19 and int(text) >= LEAST_BYTES):
+        raise InvalidError(f"journal_bytes must be a whole number of bytes, at least {LEAST_BYTES:,}, not {text!r}")
+    folder = found.get("journal") or str(data_folder(os.environ) / "journal")
+    return plain, Options(Path(folder).absolute(), int(text))
+
+
+async def open_journal(inner: Backend, url: str, options: Options) -> JournalBackend:
+    """Put a journal around an open backend: the first of the folder's that nobody has open, those with waiting writes first.
+
+    What waits there from before is written from now on.
+
+    Args:
+        url: the store's, by which journals of different stores are told apart.
+
+    Raises:
+        ConflictError: all journals of this store are open elsewhere.
+        UnsupportedError: a file in the folder is no journal, or one of a newer format.
+        DeniedError, FullError, UnavailableError: it cannot be made.
+    """
+    folder = options.folder
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        kind = DeniedError if isinstance(error, PermissionError) else FullError
+        raise kind(f"the journal's folder {folder} cannot be made ({error.strerror}): name another one") from error
+    store = _identify(inner, url)
+    digest = hashlib.blake2b(store.encode(), digest_size=6).hexdigest()
+    paths = [folder / f"{digest}-{slot}.db" for slot in range(1, MOST_SLOTS + 1)]
+    # Whoever starts again takes up what a process left that died.
+    for path in sorted(paths, key=lambda path: not _has_waiting(path)):
+        try:
+            book = await open_book(str(path), store, max_bytes=options.max_bytes)
+        except ConflictError:
+            continue
+        return JournalBackend(inner, book)
+    raise ConflictError(f"all {MOST_SLOTS} journals of this store in {folder} are open elsewhere: name another folder")
+
+
+def find_journals(folder: Path) -> list[Found]:
+    """Return the journals in a folder, also those that a process has open.
+
+    Raises:
+        UnsupportedError: a file is no journal, or one of a newer format.
+        UnavailableError: one cannot be read.
+    """
+    found = []
+    for path in sorted(folder.glob("*-*.db")):
+        try:
+            with _reading(path) as db:
+                if not check_format(db, str(path)):
+                    (store,) = db.execute("SELECT store FROM meta").fetchone()
+                    (depth,) = db.execute("SELECT count(*) FROM entry").fetchone()
+                    found.append(Found(path, store, depth, list_aside(db)))
+        except sqlite3.Error as error:
+            raise UnavailableError(f"the journal {path} cannot be read: {error}") from error
+    return found
+
+
+def _has_waiting(path: Path) -> bool:
+    if not path.exists():
+        return False
+    try:
+        with _reading(path) as db:
+            return db.execute("SELECT 1 FROM entry LIMIT 1").fetchone() is not None
+    except sqlite3.Error:
+        # Whatever is wrong with it, to open it says so.
+        return True
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    db = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", isolation_level=None, timeout=1.0, uri=True)
+    try:
+        db.execute("PRAGMA query_only = ON")
+        yield db
+    finally:
+        db.close()
+
+
+def _identify(inner: Backend, url: str) -> str:
+    place = str(getattr(inner, "place", urlsplit(url).scheme))
+    options = [part for part in urlsplit(url).query.split("&") if part.partition("=")[0] in ("namespace", "db")]
+    return place + ("?" + "&".join(sorted(options)) if options else "")

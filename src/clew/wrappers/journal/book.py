@@ -1,0 +1,290 @@
+"""The file of a journal: writes that wait, in the order they were accepted, each on the disk before it is acknowledged.
+
+One process has it open at a time. One thread writes it, and all that waits goes into one transaction, with one sync.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final, NamedTuple, TypeVar
+from urllib.parse import quote
+
+from ...backends.sqlite.address import Address
+from ...backends.sqlite.faults import is_busy, translate
+from ...backends.sqlite.jobs import AnyJob, Job, JobQueue, hand_back
+from ...backends.sqlite.memo import Memo
+from ...backends.sqlite.unit import Unit, read_clock
+from ...errors import ClewError, ConflictError, DeniedError, FullError, UnsupportedError
+from ...ids import new_id
+from ...records import Partition
+from .records import FORMAT
+
+log = logging.getLogger("clew.journal")
+T = TypeVar("T")
+
+APPLICATION_ID: Final = 0x436C656A
+"""The letters "Clej", where SQLite keeps the number of the program a file belongs to."""
+MOST_AT_ONCE: Final = 512
+_SCHEMA: Final = """
+CREATE TABLE meta (id TEXT NOT NULL, store TEXT NOT NULL);
+CREATE TABLE entry (seq INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL);
+CREATE TABLE flight (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, owner TEXT NOT NULL, name TEXT NOT NULL);
+CREATE TABLE aside (seq INTEGER PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, reason TEXT NOT NULL,
+                    refused_ms INTEGER NOT NULL);
+"""
+
+
+class Flight(NamedTuple):
+    """Writes to one partition that go to the store in one commit, and do so again with the same token until that is known."""
+
+    partition: Partition
+    first: int
+    last: int
+
+
+class Aside(NamedTuple):
+    """A write that the store refused for good."""
+
+    seq: int
+    partition: Partition
+    size: int
+    reason: str
+    refused_ms: int
+
+
+class Book:
+    """An open journal. Made by `open_book`; `aclose` closes it.
+
+    Attributes:
+        path: the file.
+        id: of this journal, for ever: tokens are made from it.
+        found: the writes that waited when it was opened, with their partitions, in order.
+        flights: those that were on their way then.
+        aside: how many were refused for good.
+    """
+
+    def __init__(self, path: str, store: str, max_bytes: int | None) -> None:
+        self.path = path
+        self.id = ""
+        self.found: list[tuple[int, Partition]] = []
+        self.flights: list[Flight] = []
+        self.aside = 0
+        self._store = store
+        self._address = Address(path, timeout_s=1.0, max_bytes=max_bytes)
+        self._jobs = JobQueue()
+        self._thread: threading.Thread | None = None
+        self._lock: sqlite3.Connection | None = None
+        self._closing: Job[None] | None = None
+
+    async def open(self) -> None:
+        """Open the file, which is made where there is none. See `open_book`."""
+        opening: Job[None] = Job(lambda unit: None)
+        self._thread = threading.Thread(target=self._run, args=(opening,), name="clew-journal", daemon=True)
+        self._thread.start()
+        try:
+            await asyncio.shield(opening.future)
+        except asyncio.CancelledError:
+            self._jobs.close()
+            raise
+
+    async def aclose(self) -> None:
+        """Finish what was given, and let go of the file."""
+        self._jobs.close()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def add(self, partition: Partition, body: bytes, kept: Callable[[int], None]) -> asyncio.Future[int]:
+        """Keep a write; the future has its number when it is on the disk, after `kept` was called with it.
+
+        `kept` is called also where the caller was cancelled. FullError where there is no room, and nothing was kept.
+        """
+
+        def work(unit: Unit) -> int:
+            made = unit.db.execute("INSERT INTO entry (owner, name, body) VALUES (?, ?, ?)", (*partition, body))
+            return int(made.lastrowid or 0)
+
+        job = Job(work)
+        job.future.add_done_callback(lambda done: kept(done.result()) if done.exception() is None else None)
+        self._jobs.put(job)
+        return asyncio.shield(job.future)
+
+    async def do(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """Do `work` in a transaction, whole or not at all, and return its result when that is on the disk."""
+        job = Job(lambda unit: work(unit.db))
+        self._jobs.put(job)
+        return await asyncio.shield(job.future)
+
+    # -- the thread ---------------------------------------------------------------------------------------------------
+
+    def _run(self, opening: Job[None]) -> None:
+        db = None
+        try:
+            try:
+                db = self._open()
+            except Exception as error:
+                opening.error = error
+                self._jobs.close()
+                return
+            finally:
+                hand_back((opening,))
+            unit = Unit(db, read_clock, Memo())
+            while (batch := self._jobs.take(None, MOST_AT_ONCE)) is not None:
+                self._serve(unit, batch)
+                del batch
+        finally:
+            if db is not None:
+                db.close()
+            if self._lock is not None:
+                self._lock.close()
+
+    def _serve(self, unit: Unit, batch: Sequence[AnyJob]) -> None:
+        try:
+            try:
+                self._transact(unit, batch)
+            except Exception:
+                for job in batch:
+                    # Together they did not go in: each alone, so that only the one at fault fails.
+                    try:
+                        self._transact(unit, (job,))
+                    except sqlite3.Error as error:
+                        job.error = translate(error, self._address)
+                    except Exception as error:
+                        job.error = error
+        finally:
+            hand_back(batch)
+
+    def _transact(self, unit: Unit, batch: Sequence[AnyJob]) -> None:
+        unit.db.execute("BEGIN IMMEDIATE")
+        try:
+            for job in batch:
+                job.result = job.work(unit)
+            unit.db.execute("COMMIT")
+        except BaseException:
+            if unit.db.in_transaction:
+                unit.db.execute("ROLLBACK")
+            raise
+
+    def _open(self) -> sqlite3.Connection:
+        self._lock = _lock(self.path)
+        try:
+            if not os.path.exists(self.path):
+                os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            db = sqlite3.connect(f"file:{quote(self.path)}?mode=rw", isolation_level=None, timeout=1.0, uri=True)
+            try:
+                self._prepare(db)
+            except BaseException:
+                db.close()
+                raise
+        except sqlite3.Error as error:
+            raise translate(error, self._address) from error
+        except OSError as error:
+            raise _cannot_be_made(self.path, error) from error
+        return db
+
+    def _prepare(self, db: sqlite3.Connection) -> None:
+        is_new = check_format(db, self.path)
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = FULL")
+        db.execute("PRAGMA journal_size_limit = 67108864")
+        if self._address.max_bytes is not None:
+            page_size = db.execute("PRAGMA page_size").fetchone()[0]
+            db.execute(f"PRAGMA max_page_count = {self._address.max_bytes // page_size}")
+        if is_new:
+            db.execute("BEGIN IMMEDIATE")
+            for statement in _SCHEMA.split(";"):
+                db.execute(statement)
+            db.execute("INSERT INTO meta VALUES (?, ?)", (new_id(), self._store))
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            db.execute(f"PRAGMA user_version = {FORMAT}")
+            db.execute("COMMIT")
+        (self.id,) = db.execute("SELECT id FROM meta").fetchone()
+        rows = db.execute("SELECT seq, owner, name FROM entry ORDER BY seq")
+        same: dict[Partition, Partition] = {}
+        for seq, owner, name in rows:
+            partition = Partition(owner, name)
+            self.found.append((seq, same.setdefault(partition, partition)))
+        self.flights = [
+            Flight(Partition(owner, name), first, last)
+            for first, last, owner, name in db.execute("SELECT first, last, owner, name FROM flight ORDER BY first")
+        ]
+        (self.aside,) = db.execute("SELECT count(*) FROM aside").fetchone()
+
+
+async def open_book(path: str, store: str, *, max_bytes: int | None = None) -> Book:
+    """Open the journal in this file, which is made where there is none; its folder has to be there.
+
+    Args:
+        store: which store the writes are for, for people.
+        max_bytes: how far the file may grow before FullError.
+
+    Raises:
+        ConflictError: another process, or this one, has it open.
+        UnsupportedError: the file is no journal, one of a newer format, or damaged.
+        FullError, DeniedError, UnavailableError: it cannot be made or written.
+    """
+    book = Book(path, store, max_bytes)
+    await book.open()
+    return book
+
+
+def check_format(db: sqlite3.Connection, path: str) -> bool:
+    """Tell whether the file is empty.
+
+    Raises:
+        UnsupportedError: it is no journal, or one of a newer format. Nothing was written to it.
+    """
+    application = db.execute("PRAGMA application_id").fetchone()[0]
+    version = db.execute("PRAGMA user_version").fetchone()[0]
+    tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    if application == APPLICATION_ID:
+        if version > FORMAT:
+            raise UnsupportedError(f"the journal {path} has format {version}, and this clew knows up to {FORMAT}: upgrade clew")
+        return False
+    if application or version or tables:
+        raise UnsupportedError(f"{path} is no journal of clew's: name another folder for the journal")
+    return True
+
+
+def put_aside(db: sqlite3.Connection, seq: int, reason: str) -> None:
+    """Take a write that the store refused for good out of the way, and keep it."""
+    db.execute(
+        "INSERT INTO aside SELECT seq, owner, name, body, ?, ? FROM entry WHERE seq = ?",
+        (reason, time.time_ns() // 1_000_000, seq),
+    )
+    db.execute("DELETE FROM entry WHERE seq = ?", (seq,))
+
+
+def list_aside(db: sqlite3.Connection) -> list[Aside]:
+    """Return the writes that were refused for good, in order."""
+    rows = db.execute("SELECT seq, owner, name, length(body), reason, refused_ms FROM aside ORDER BY seq")
+    return [Aside(seq, Partition(owner, name), size, reason, ms) for seq, owner, name, size, reason, ms in rows]
+
+
+def _lock(path: str) -> sqlite3.Connection:
+    """Hold the file's lock, which the system lets go of when the process ends, however it ends."""
+    name = f"{path.removesuffix('.db')}.lock"
+    try:
+        if not os.path.exists(name):
+            os.close(os.open(name, os.O_CREAT | os.O_RDWR, 0o600))
+        lock = sqlite3.connect(name, isolation_level=None, timeout=0.0, check_same_thread=False)
+    except OSError as error:
+        raise _cannot_be_made(name, error) from error
+    try:
+        lock.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        lock.close()
+        if is_busy(error):
+            raise ConflictError(f"the journal {path} is open elsewhere: a journal belongs to one process") from error
+        raise translate(error, Address(name)) from error
+    return lock
+
+
+def _cannot_be_made(path: str, error: OSError) -> ClewError:
+    kind = DeniedError if isinstance(error, PermissionError) else FullError
+    return kind(f"the journal {path} cannot be made: {error.strerror}")

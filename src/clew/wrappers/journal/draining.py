@@ -1,0 +1,325 @@
+"""Writing what waits to the store: in the order of the journal for each partition, and each once.
+
+There is one who tries while the store is away, with pauses that grow and are jittered. No clock orders anything: numbers do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from itertools import islice
+from typing import Final
+
+from ...backend import Backend
+from ...errors import (
+    ClewError,
+    ClosedError,
+    ConflictError,
+    GoneError,
+    InvalidError,
+    NotFoundError,
+    UnavailableError,
+    UnreadableError,
+)
+from ...records import PRESENT, Once, Partition
+from .book import Book, Flight
+from .planning import MOST_CHANGES, Finished, Pick, Plan, finish, make_plans
+
+log = logging.getLogger("clew.journal")
+FIRST_S: Final = 0.1
+MOST_S: Final = 2.0
+"""The pauses between two tries: from the first to the longest, doubled each time, and jittered."""
+AT_ONCE: Final = 16
+"""Partitions that are written at the same time."""
+REFUSALS: Final = (InvalidError, NotFoundError, ConflictError, UnreadableError)
+"""What the store says of a write that it will never take."""
+ATTEMPTS: Final = 20
+
+
+class Drainer:
+    """What waits in a book, by partition, and the task that writes it.
+
+    Attributes:
+        queues: the numbers of the writes that wait, by partition, in order. A partition that has none is not in it.
+        away: why the store is known to be away; None while it is not.
+        depth: how many writes wait.
+        aside: how many were refused for good.
+        trouble: what keeps the oldest of them waiting, for people.
+    """
+
+    def __init__(self, inner: Backend, book: Book, *, reach: Callable[[], Awaitable[None]] | None) -> None:
+        """Nothing is started yet.
+
+        Args:
+            reach: asks whether any of the store is there, where a call can find it away while others go on.
+        """
+        self.queues: dict[Partition, deque[int]] = {}
+        self.away: str | None = None
+        self.depth = 0
+        self.aside = book.aside
+        self.trouble: str | None = None
+        self._inner, self._book, self._reach = inner, book, reach
+        self._flights = {flight.partition: flight for flight in book.flights}
+        self._alone: dict[Partition, int] = {}
+        """Up to which number each write of a partition goes alone, since together they were refused."""
+        self._pauses: dict[Partition, tuple[float, float]] = {}
+        """How long the last pause of a partition was, and when it ends by the loop's clock."""
+        self._pause, self._next_try = FIRST_S, 0.0
+        """The next pause while all of the store is away, and when the one that lasts ends."""
+        self._finished = Finished()
+        self._waiters: dict[Partition, list[asyncio.Future[None]]] = {}
+        self._wake, self._idle = asyncio.Event(), asyncio.Event()
+        self._idle.set()
+        self._task: asyncio.Task[None] | None = None
+        for seq, partition in book.found:
+            self.add(partition, seq)
+
+    def start(self) -> None:
+        """Write what waits, from now on."""
+        self._task = asyncio.create_task(self._run(), name="clew-journal-drain")
+
+    def add(self, partition: Partition, seq: int) -> None:
+        """Queue a write that is in the book."""
+        self.queues.setdefault(partition, deque()).append(seq)
+        self.depth += 1
+        self._idle.clear()
+        self._wake.set()
+
+    def note_away(self, error: UnavailableError) -> None:
+        """A call found the store away: unless that may be of a part alone, let no other one wait for it."""
+        if self._reach is None and self.away is None and self.queues:
+            self._turn_away(str(error))
+
+    async def settled(self, partition: Partition, seconds: float) -> None:
+        """Return when nothing waits for a partition; UnavailableError where that takes longer, or the store is away."""
+        if partition not in self.queues:
+            return
+        if self.away is None:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.setdefault(partition, []).append(waiter)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    return await waiter
+        waiting = len(self.queues.get(partition, ()))
+        raise UnavailableError(
+            f"{waiting} accepted writes to {partition.name!r} wait in the journal: try again when they are written"
+        )
+
+    async def drained(self) -> None:
+        """Return when nothing waits at all."""
+        await self._idle.wait()
+
+    async def aclose(self) -> None:
+        """Stop. What the store has not taken stays in the book."""
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+        for waiters in self._waiters.values():
+            for waiter in waiters:
+                waiter.cancel()
+        if self._finished:
+            try:
+                await self._book.do(self._take_out())
+            except ClewError as error:
+                # It is sent again by the next one, with the same tokens, and not done twice.
+                log.warning("the journal %s keeps what is written: %s", self._book.path, error)
+
+    # -- the task -----------------------------------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        pause = FIRST_S
+        while True:
+            await self._wake.wait()
+            try:
+                is_idle = await self._round()
+                pause = FIRST_S
+            except ClosedError:
+                return
+            except Exception as error:
+                # The journal itself cannot be read or written: what waits goes on waiting, and whoever asks is told.
+                self._trouble(error)
+                await asyncio.sleep(pause * random.uniform(0.5, 1.0))
+                pause = min(2 * pause, MOST_S)
+                continue
+            if not self.queues and not self._finished:
+                self._wake.clear()
+                self._idle.set()
+            elif is_idle:
+                await asyncio.sleep(self._rest())
+
+    async def _round(self) -> bool:
+        """Write the next commits of some partitions; tell whether there was nothing to do yet."""
+        picks = self._pick()
+        if not picks and not self._finished:
+            return True
+        plans = await self._plan(picks)
+        answers = await asyncio.gather(*(self._send(plan) for plan in plans))
+        failed = [error for error in answers if error is not None and not isinstance(error, REFUSALS)]
+        for plan, error in zip(plans, answers, strict=True):
+            self._note(plan, error)
+        if plans:
+            await self._look(len(failed) < len(plans), failed)
+        return False
+
+    def _pick(self) -> list[Pick]:
+        now = asyncio.get_running_loop().time()
+        picks: list[Pick] = []
+        if self.away is not None and now < self._next_try:
+            return picks
+        for partition, seqs in self.queues.items():
+            if partition in self._pauses and self._pauses[partition][1] > now:
+                continue
+            flight = self._flights.get(partition)
+            most = MOST_CHANGES if flight is None else MOST_CHANGES * 2
+            numbers = [seq for seq in islice(seqs, most) if flight is None or seq <= flight.last]
+            alone = self._alone.get(partition, -1) >= numbers[0]
+            picks.append(Pick(partition, numbers, None if flight is None else flight.last, alone))
+            # While it is away, one is enough to find out whether it is back.
+            if self.away is not None or len(picks) == AT_ONCE:
+                break
+        return picks
+
+    async def _plan(self, picks: list[Pick]) -> list[Plan]:
+        taking_out = self._take_out()
+        try:
+            plans, damaged = await self._book.do(lambda db: (taking_out(db), make_plans(db, picks))[1])
+        except ClewError as error:
+            # There may be no room even to note what is on its way: each alone needs no note.
+            self._trouble(error)
+            single = [pick if pick.last is not None else pick._replace(alone=True) for pick in picks]
+            plans, damaged = await self._book.do(lambda db: make_plans(db, single))
+        else:
+            self._finished = Finished()
+        for partition, seq, reason in damaged:
+            self._put_aside(partition, seq, reason)
+        for plan in plans:
+            self._flights[plan.flight.partition] = plan.flight
+        return plans
+
+    def _take_out(self) -> Callable[..., None]:
+        finished = self._finished
+        return lambda db: finish(db, finished)
+
+    async def _send(self, plan: Plan) -> Exception | None:
+        """Write a commit; return why that failed."""
+        partition, write = plan.flight.partition, plan.write
+        once = self._token(plan.flight) if write.once is None else write.once
+        try:
+            for _ in range(ATTEMPTS):
+                try:
+                    await self._inner.commit(partition, write.changes, expect=write.expect, once=once, listed=write.listed)
+                    return None
+                except GoneError:
+                    raise
+                except NotFoundError:
+                    if not write.header or write.expect != PRESENT:
+                        raise
+                try:
+                    together = [*write.changes, *write.header]
+                    await self._inner.commit(partition, together, expect=0, once=once, listed=write.listed)
+                    return None
+                except ConflictError:
+                    # Another one made it between the two.
+                    continue
+            return UnavailableError(f"{partition.name!r} comes and goes")
+        except ClosedError:
+            raise
+        except Exception as error:
+            return error
+
+    def _token(self, flight: Flight) -> str | Once:
+        return f"clew-journal/{self._book.id}/{flight.first}-{flight.last}"
+
+    def _note(self, plan: Plan, error: Exception | None) -> None:
+        flight = plan.flight
+        partition = flight.partition
+        if error is None:
+            self._pop(partition, plan.seqs)
+            self._finished.seqs += plan.seqs
+        elif not isinstance(error, REFUSALS):
+            self._put_off(partition)
+            return
+        elif len(plan.seqs) > 1:
+            # All or nothing: nothing was written. Which of them is at fault shows when each goes alone.
+            self._alone[partition] = flight.last
+        else:
+            self._put_aside(partition, flight.first, f"{type(error).__name__}: {error}")
+        self._finished.flights.append(flight.first)
+        self._flights.pop(partition, None)
+        self._pauses.pop(partition, None)
+
+    def _pop(self, partition: Partition, seqs: Sequence[int]) -> None:
+        queue = self.queues[partition]
+        for _ in seqs:
+            queue.popleft()
+        self.depth -= len(seqs)
+        if not queue:
+            del self.queues[partition]
+            self._alone.pop(partition, None)
+            for waiter in self._waiters.pop(partition, ()):
+                if not waiter.done():
+                    waiter.set_result(None)
+
+    def _put_aside(self, partition: Partition, seq: int, reason: str) -> None:
+        self._pop(partition, (seq,))
+        self._finished.refused.append((seq, reason))
+        self.aside += 1
+        told = {"event": "journal_aside", "seq": seq}
+        log.error("the store refused an accepted write for good, which is kept aside: %s", reason, extra=told)
+
+    def _put_off(self, partition: Partition) -> None:
+        before = self._pauses.get(partition, (FIRST_S / 2, 0.0))[0]
+        pause = min(before * 2, MOST_S)
+        self._pauses[partition] = (pause, asyncio.get_running_loop().time() + pause * random.uniform(0.5, 1.0))
+        # The next try is another partition's, where there is one.
+        self.queues[partition] = self.queues.pop(partition)
+
+    async def _look(self, has_answered: bool, failed: list[Exception]) -> None:
+        if has_answered:
+            self._turn_back()
+        if not failed:
+            self.trouble = None
+            return
+        self._trouble(failed[0])
+        if has_answered or not all(isinstance(error, UnavailableError) for error in failed):
+            return
+        if self._reach is not None:
+            try:
+                async with asyncio.timeout(1.0):
+                    await self._reach()
+                return self._turn_back()
+            except (UnavailableError, TimeoutError):
+                self._turn_away(str(failed[0]))
+        else:
+            self._turn_away(str(failed[0]))
+
+    def _turn_away(self, why: str) -> None:
+        if self.away is None:
+            log.warning("the store is away, and writes are accepted into the journal: %s", why, extra={"event": "journal_away"})
+        self.away = why
+        self._next_try = asyncio.get_running_loop().time() + self._pause * random.uniform(0.5, 1.0)
+        self._pause = min(2 * self._pause, MOST_S)
+
+    def _turn_back(self) -> None:
+        if self.away is not None:
+            log.info("the store is back: %d writes wait", self.depth, extra={"event": "journal_back"})
+            self.away = None
+            self._pause = FIRST_S
+            self._pauses.clear()
+
+    def _trouble(self, error: Exception) -> None:
+        said = f"{type(error).__name__}: {error}"
+        if said != self.trouble:
+            log.warning("what waits in the journal cannot be written yet: %s", said, extra={"event": "journal_trouble"})
+        self.trouble = said
+
+    def _rest(self) -> float:
+        now = asyncio.get_running_loop().time()
+        if self.away is not None and self._next_try > now:
+            return self._next_try - now
+        until = min((self._pauses[partition][1] for partition in self.queues if partition in self._pauses), default=now)
+        return max(until - now, 0.001)

@@ -1,0 +1,113 @@
+"""What the journal keeps of a write, and which writes it can keep: those that need no look at the store to be accepted.
+
+That is appends, and the making of a partition. What depends on a revision or on what is stored cannot be accepted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple, TypeAlias
+
+import msgspec
+
+from ...records import ANY, PRESENT, Append, Change, Entry, Expire, ExpiryKind, Once, PutDocument
+
+FORMAT: Final = 1
+"""The format of the records this code writes, and of the files that hold them; the newest it reads."""
+
+
+class _Append(msgspec.Struct, frozen=True, array_like=True, tag=0, gc=False):
+    log: str
+    entry: Entry
+
+
+class _Document(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
+    key: str
+    data: bytes | None
+    is_new: bool
+
+
+class _Expire(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
+    ttl_ms: int | None
+    kind: ExpiryKind
+
+
+_Kept: TypeAlias = _Append | _Document | _Expire
+
+
+class _Record(msgspec.Struct, frozen=True, array_like=True):
+    expect: int | None
+    listed: bool
+    token: str | None
+    digest: bytes | None
+    changes: list[_Kept]
+    header: list[_Kept]
+
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(_Record).decode
+
+
+class Write(NamedTuple):
+    """A commit as it is to be repeated: `header` makes the partition where it is not there."""
+
+    changes: Sequence[Change]
+    expect: int | None = None
+    once: str | Once | None = None
+    listed: bool = False
+    header: Sequence[Change] = ()
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it may go to the store in one commit with others: appends alone, without a token of their own."""
+        return self.once is None and not self.header and self.expect != 0
+
+
+def can_keep(write: Write) -> bool:
+    """Tell whether a write can be accepted without the store."""
+    if write.expect == 0:
+        return all(_is_making(change) for change in write.changes)
+    if write.expect is not None and write.expect != PRESENT:
+        return False
+    return bool(write.changes) and all(type(change) is Append for change in write.changes) and all(map(_is_making, write.header))
+
+
+def _is_making(change: Change) -> bool:
+    return isinstance(change, Append | Expire) or (
+        isinstance(change, PutDocument) and (change.when is None or change.when == ANY)
+    )
+
+
+def encode_write(write: Write) -> bytes:
+    """Return what the journal keeps."""
+    once = write.once
+    token, digest = (once.token, once.digest) if isinstance(once, Once) else (once, None)
+    changes, header = [_keep(change) for change in write.changes], [_keep(change) for change in write.header]
+    return _encode(_Record(write.expect, write.listed, token, digest, changes, header))
+
+
+def decode_write(body: bytes) -> Write:
+    """Return the write; msgspec.DecodeError where the record is damaged."""
+    found = _decode(body)
+    once = found.token if found.token is None or found.digest is None else Once(found.token, found.digest)
+    return Write(
+        [_make(kept) for kept in found.changes], found.expect, once, found.listed, [_make(kept) for kept in found.header]
+    )
+
+
+def _keep(change: Change) -> _Kept:
+    if isinstance(change, Append):
+        return _Append(change.log, change.entry)
+    if isinstance(change, PutDocument):
+        return _Document(change.key, change.data, change.when is None)
+    assert isinstance(change, Expire), "can_keep was asked"
+    return _Expire(change.ttl_ms, change.kind)
+
+
+def _make(kept: _Kept) -> Change:
+    # Not `fresh`: it may have reached the store before, in a call whose answer was lost.
+    if isinstance(kept, _Append):
+        return Append(kept.log, kept.entry)
+    if isinstance(kept, _Document):
+        return PutDocument(kept.key, kept.data, None if kept.is_new else ANY)
+    return Expire(kept.ttl_ms, kept.kind)
