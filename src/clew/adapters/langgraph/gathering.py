@@ -10,6 +10,7 @@ from ...errors import UnreadableError
 from .coding import ELEMENTS, ITEMS, MSGPACK, unpack
 from .cutting import array_header
 from .drafting import Plain, expand, join
+from .loading import load_messages
 from .memory import List
 from .messages import CODEC, PLAIN
 
@@ -74,7 +75,7 @@ class Gathered:
             spans = join((), positions)
         if all([codec == PLAIN for codec, _ in entries]):
             body = b"".join([data for _, data in entries])
-            value = self._serde.loads_typed((MSGPACK, array_header(len(entries)) + body))
+            value = load_messages(self._serde, array_header(len(entries)) + body)
             record = None if self._plain.is_secret else List(body, len(entries), spans, name)
         else:
             value = [self._load(*entry, position) for entry, position in zip(entries, positions, strict=True)]
