@@ -215,11 +215,9 @@ class Client:
         finally:
             # `aclose` waits for what is under way; here nobody does any more.
             if not self._closed:
-                for lane in self._lanes.values():
-                    await lane.abandon()
-                if self._cluster is not None:
-                    # What it asked for the slots with.
-                    await self._cluster.aclose()
+                cluster = [] if self._cluster is None else [self._cluster.aclose]
+                for close in (*(lane.abandon for lane in self._lanes.values()), *cluster):
+                    await close()
 
     # -- where a request goes ---------------------------------------------------------------------------------------
 
