@@ -30,6 +30,13 @@ class Erased:
 class Erasing(Protocol):
     """Erasing. What is written while a walk is under way may stay: walk again until a walk finds nothing."""
 
+    async def list_owners(self, *, cursor: str | None = None) -> tuple[Sequence[str], str | None]:
+        """Return some owners who have partitions that are listed, and the cursor of the next step; None at the end.
+
+        A step may bring none, and an owner may come twice; one who is there throughout comes at least once.
+        """
+        ...
+
     async def erase_owner(self, owner: str, *, cursor: str | None = None, dry: bool = False) -> Erased:
         """Take away some of the partitions of an owner with all that belongs to them: runs, leases, listings, tombstones.
 

@@ -15,7 +15,7 @@ from ..model import Ref
 from ..settings import mask_url
 from ..store import connect
 from ..texts import item_text
-from . import forgetting, keys
+from . import forgetting, keys, retention
 from .exits import FAILED, MEANINGS, UNREADABLE
 from .running import open_file, run, settings_of
 from .screen import age, clean, item_json, note, out, progress, say, table, write_json
@@ -30,6 +30,7 @@ app = typer.Typer(
     epilog="Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + ".",
 )
 app.add_typer(keys.app, name="keys")
+app.add_typer(retention.app, name="retention")
 app.command(epilog="Examples:  clew forget ada --dry-run    clew forget ada --yes --json    clew forget clew:team:red")(
     forgetting.forget
 )
@@ -316,7 +317,7 @@ def copy(
 
     async def work() -> None:
         with _Counter("copying") as count:
-            async with connect(source) as left, connect(target) as right:
+            async with connect(settings.with_coding(source)) as left, connect(settings.with_coding(target)) as right:
                 await copy_threads(left, right, settings.owner, thread, count.step)
         count.tell("copied", as_json)
 
@@ -334,7 +335,7 @@ def doctor(url: Annotated[str | None, typer.Argument(help="The store.")] = None,
         found = []
         if not as_json:
             say(f"store: {mask_url(settings.url)}", style="bold")
-        async for check in examine(settings.url):
+        async for check in examine(settings.url, settings.owner):
             found.append(check)
             if not as_json:
                 mark, style = {True: ("ok  ", "green"), False: ("FAIL", "red"), None: ("look", "yellow")}[check.ok]

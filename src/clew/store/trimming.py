@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final, Protocol
 
 from ..errors import InvalidError
@@ -30,6 +30,33 @@ def safe_cut(items: Sequence[Linked], keep: int) -> int:
     count = len(items)
     if count <= keep:
         return 0
+    best = 0
+    for index in _whole_cuts(items):
+        if index >= count - keep:
+            return index
+        best = index
+    return best
+
+
+def last_safe_cut(items: Sequence[Linked], most: int) -> int:
+    """Return the greatest index up to `most` at which no link leads across a cut: what comes before it can go.
+
+    Args:
+        items: oldest first.
+        most: from 0 to their number.
+    """
+    if most == len(items):
+        return most
+    best = 0
+    for index in _whole_cuts(items):
+        if index > most:
+            break
+        best = index
+    return best
+
+
+def _whole_cuts(items: Sequence[Linked]) -> Iterator[int]:
+    """Yield the indexes at which no link leads across a cut, in order; 0 is the first."""
     first: dict[str, int] = {}
     last: dict[str, int] = {}
     for index, item in enumerate(items):
@@ -37,18 +64,15 @@ def safe_cut(items: Sequence[Linked], keep: int) -> int:
             first.setdefault(link, index)
             last[link] = index
     # A link spans the cuts at the indexes after its first item, up to its last one.
-    change = [0] * (count + 2)
+    change = [0] * (len(items) + 2)
     for link, index in first.items():
         change[index + 1] += 1
         change[last[link] + 1] -= 1
-    spans, best = 0, 0
-    for index in range(count):
+    spans = 0
+    for index in range(len(items)):
         spans += change[index]
         if spans == 0:
-            if index >= count - keep:
-                return index
-            best = index
-    return best
+            yield index
 
 
 def check_keep(keep: int) -> int:

@@ -50,6 +50,14 @@ class EraseVerbs(CommitVerbs):
         """The first part of clew's own keys."""
         return self.options.namespace
 
+    async def list_owners(self, *, cursor: str | None = None) -> tuple[Sequence[str], str | None]:
+        """See Erasing.list_owners."""
+        client = await self._client()
+        head, tail = f"{self.options.namespace}:{{".encode(), b"}:threads"
+        keys, following = await _scan(client, head + b"*" + tail, cursor)
+        tags = [key[len(head) : -len(tail)] for key in keys]
+        return [decode_part(tag.decode()) for tag in tags if b"/" not in tag], following
+
     async def erase_owner(self, owner: str, *, cursor: str | None = None, dry: bool = False) -> Erased:
         """See Erasing.erase_owner."""
         head = f"{self.options.namespace}:{{{encode_part(check_id(owner, 'the owner'))}"

@@ -18,6 +18,10 @@ class EraseVerbs:
     _engine: Engine
     _address: Address
 
+    async def list_owners(self, *, cursor: str | None = None) -> tuple[Sequence[str], str | None]:
+        """See Erasing.list_owners."""
+        return await self._engine.read(lambda unit: erasing.list_owners(unit, cursor))
+
     async def erase_owner(self, owner: str, *, cursor: str | None = None, dry: bool = False) -> Erased:
         """See Erasing.erase_owner."""
         check_id(owner, "the owner")

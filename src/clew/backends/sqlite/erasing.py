@@ -54,6 +54,19 @@ SELECT collection, data FROM member WHERE collection IN (SELECT id FROM collecti
 AND data >= ?3 AND substr(data, 1, length(?3)) = ?3 LIMIT ?4"""
 
 
+def list_owners(unit: Unit, cursor: str | None) -> tuple[list[str], str | None]:
+    """See Erasing.list_owners; each is found by a look at the index, however much the others have."""
+    found: list[str] = []
+    after = cursor or ""
+    while len(found) < AT_ONCE:
+        (owner,) = unit.db.execute("SELECT min(owner) FROM partition WHERE owner > ?", (after,)).fetchone()
+        if owner is None:
+            return found, None
+        found.append(owner)
+        after = owner
+    return found, after
+
+
 def erase_owner(unit: Unit, owner: str, cursor: str | None, dry: bool) -> Erased:
     """See Erasing.erase_owner. First runs and leases, then partitions, then what the store has not purged yet."""
     phase, after, last = _read_cursor(cursor or "runs")
