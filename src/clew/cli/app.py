@@ -15,7 +15,7 @@ from ..model import Ref
 from ..settings import mask_url
 from ..store import connect
 from ..texts import item_text
-from . import forgetting, keys, retention
+from . import forgetting, journals, keys, retention
 from .exits import FAILED, MEANINGS, UNREADABLE
 from .running import open_file, run, settings_of
 from .screen import age, clean, item_json, note, out, progress, say, table, write_json
@@ -30,6 +30,7 @@ app = typer.Typer(
     epilog="Exit codes: " + "; ".join(f"{code} {meaning}" for code, meaning in MEANINGS.items()) + ".",
 )
 app.add_typer(keys.app, name="keys")
+app.add_typer(journals.app, name="journal")
 app.add_typer(retention.app, name="retention")
 app.command(epilog="Examples:  clew forget ada --dry-run    clew forget ada --yes --json    clew forget clew:team:red")(
     forgetting.forget

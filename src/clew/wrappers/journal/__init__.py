@@ -5,10 +5,11 @@ A folder has a file for each process that is open at a time, since a journal bel
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -18,9 +19,22 @@ from ...backend import Backend
 from ...errors import ConflictError, DeniedError, FullError, InvalidError, UnavailableError
 from ...settings import data_folder
 from .book import Aside, Book, check_format, list_aside, open_book
+from .draining import Drainer
 from .wrapper import JournalBackend
 
-__all__ = ["Aside", "Book", "JournalBackend", "Options", "find_journals", "open_book", "open_journal", "take_options"]
+__all__ = [
+    "Aside",
+    "Book",
+    "Found",
+    "JournalBackend",
+    "Options",
+    "drain",
+    "drop_aside",
+    "find_journals",
+    "open_book",
+    "open_journal",
+    "take_options",
+]
 
 MOST_SLOTS: Final = 64
 """Processes with a journal in one folder for one store."""
@@ -111,10 +125,8 @@ async def open_journal(inner: Backend, url: str, options: Options) -> JournalBac
         kind = DeniedError if isinstance(error, PermissionError) else FullError
         raise kind(f"the journal's folder {folder} cannot be made ({error.strerror}): name another one") from error
     store = _identify(inner, url)
-    digest = hashlib.blake2b(store.encode(), digest_size=6).hexdigest()
-    paths = [folder / f"{digest}-{slot}.db" for slot in range(1, MOST_SLOTS + 1)]
     # Whoever starts again takes up what a process left that died.
-    for path in sorted(paths, key=lambda path: not _has_waiting(path)):
+    for path in sorted(_paths(inner, url, options), key=lambda path: not _has_waiting(path)):
         try:
             book = await open_book(str(path), store, max_bytes=options.max_bytes)
         except ConflictError:
@@ -143,6 +155,54 @@ def find_journals(folder: Path) -> list[Found]:
     return found
 
 
+async def drain(inner: Backend, url: str, options: Options, *, seconds: float) -> list[str]:
+    """Write what waits in this store's journals to it, and return the files of those that another process has open: it does so.
+
+    Args:
+        inner: the open store, without a journal. It is not closed.
+        url: as in `open_journal`.
+        seconds: how long each journal may take.
+
+    Raises:
+        UnavailableError: something still waits.
+    """
+    busy = []
+    for path in [path for path in _paths(inner, url, options) if _has_waiting(path)]:
+        try:
+            book = await open_book(str(path), _identify(inner, url), max_bytes=options.max_bytes)
+        except ConflictError:
+            busy.append(str(path))
+            continue
+        drainer = Drainer(inner, book, reach=None)
+        try:
+            drainer.start()
+            async with asyncio.timeout(seconds):
+                await drainer.drained()
+        except TimeoutError as error:
+            raise UnavailableError(f"{drainer.depth} writes still wait in {path} ({drainer.trouble}): try again later") from error
+        finally:
+            await drainer.aclose()
+            await book.aclose()
+    return busy
+
+
+def drop_aside(path: Path, seqs: Sequence[int]) -> int:
+    """Forget writes that were refused for good (all of them for an empty sequence), and return how many those were."""
+    marks = ",".join(str(int(seq)) for seq in seqs)
+    try:
+        with _opening(path) as db:
+            if check_format(db, str(path)):
+                return 0
+            return db.execute("DELETE FROM aside" + (f" WHERE seq IN ({marks})" if seqs else "")).rowcount
+    except sqlite3.Error as error:
+        raise UnavailableError(f"the journal {path} cannot be changed: {error}") from error
+
+
+def _paths(inner: Backend, url: str, options: Options) -> list[Path]:
+    digest = hashlib.blake2b(_identify(inner, url).encode(), digest_size=6).hexdigest()
+    return [options.folder / f"{digest}-{slot}.db" for slot in range(1, MOST_SLOTS + 1)]
+
+
 def _has_waiting(path: Path) -> bool:
     if not path.exists():
         return False
@@ -156,9 +216,15 @@ def _has_waiting(path: Path) -> bool:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
+    with _opening(path) as db:
+        db.execute("PRAGMA query_only = ON")
+        yield db
+
+
+@contextmanager
+def _opening(path: Path) -> Iterator[sqlite3.Connection]:
     db = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", isolation_level=None, timeout=1.0, uri=True)
     try:
-        db.execute("PRAGMA query_only = ON")
         yield db
     finally:
         db.close()
