@@ -42,10 +42,9 @@ def forget(
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
-    scrub: Annotated[
-        bool,
-        typer.Option("--scrub/--no-scrub", help="On SQLite, write the file anew, so that no free page holds what was erased."),
-    ] = True,
+    no_scrub: Annotated[
+        bool, typer.Option("--no-scrub", help="Leave the bytes of what was erased in the free pages of a SQLite file.")
+    ] = False,
     url: Annotated[
         str | None, typer.Option("--url", help="The store; CLEW_URL, REDIS_URL or the embedded file otherwise.")
     ] = None,
@@ -66,7 +65,7 @@ def forget(
                 if not before.found or not typer.confirm(f"Erase all of {clean(owner)!r} for good?", err=True):
                     note("nothing was erased")
                     return True
-            done = await _erase(store, settings, owner, keys, dry=dry_run, scrub=scrub)
+            done = await _erase(store, settings, owner, keys, dry=dry_run, scrub=not no_scrub)
         well = dry_run or not done.left
         if as_json:
             value: dict[str, Any] = {"owner": owner, "store": mask_url(settings.url), "files": _files_place(settings)}
