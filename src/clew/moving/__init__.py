@@ -19,6 +19,13 @@ from .records import Broken, Report, Source
 __all__ = ["LAYOUTS", "Broken", "Report", "move"]
 
 LAYOUTS: Final = {
+    "llmos": "clew.moving.layouts.llmos",
+    "codecoder": "clew.moving.layouts.codecoder",
+    "flywheel": "clew.moving.layouts.flywheel",
+    "lab11": "clew.adapters.agent_framework.moving.lab11",
+    "merak": "clew.adapters.chatkit.moving",
+    "agent-framework-redis": "clew.adapters.agent_framework.moving.redis_provider",
+    "langchain": "clew.adapters.langchain.moving",
     "openai-agents": "clew.moving.layouts.openai_agents",
 }
 """The layouts, and the module that reads each."""

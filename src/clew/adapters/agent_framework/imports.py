@@ -45,7 +45,10 @@ async def import_messages(store: Store, owner: str, thread_id: str, records: Ite
     title: str | None = None
     for place, record in enumerate(records):
         data = record.encode(errors="surrogatepass") if isinstance(record, str) else record
-        message = _read_record(data, place)
+        try:
+            message = read_record(data)
+        except UnreadableError as e:
+            raise UnreadableError(f"record {place} of the list {e}: mend or leave it out") from e
         title = title or make_title([message])
         id = hashlib.blake2b(b"%d\0%b" % (place, data), digest_size=16).hexdigest()
         items.append(make_item(message, id=id, created_ms=now_ms()))
@@ -62,16 +65,23 @@ async def _append(store: Store, ref: Ref, items: list[NewItem], title: str | Non
     return len(items) - len(appended.duplicates)
 
 
-def _read_record(data: bytes, place: int) -> Message:
+def read_record(data: bytes) -> Message:
+    """Return the message of a record: of today's JSON, or of the betas'.
+
+    Raises:
+        UnreadableError: it holds none.
+    """
     try:
         value: dict[str, Any] = json.loads(data)
         # The betas wrote the role as an object, and called the message a chat message.
         role = value.get("role")
         if isinstance(role, dict):
-            value["role"] = role["value"]
+            value["role"] = role = role["value"]
+        if not isinstance(role, str):
+            raise TypeError("a role is text")
         value["type"] = "message"
         value.setdefault("contents", [])
         return Message.from_dict(value)
     except Exception as e:
         # Whatever the framework's constructors raise: the record is not a message it knows.
-        raise UnreadableError(f"record {place} of the list holds no message ({type(e).__name__}): mend or leave it out") from e
+        raise UnreadableError(f"holds no message ({type(e).__name__})") from e

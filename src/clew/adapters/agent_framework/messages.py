@@ -48,10 +48,15 @@ def encode_message(message: Message) -> bytes:
         raise InvalidError(f"a message of role {message.role!r} cannot be written as JSON: {e}") from e
 
 
-def make_item(message: Message, *, id: str, created_ms: int, parent: str | None = None) -> NewItem:
+def make_item(message: Message, *, id: str | None, created_ms: int, parent: str | None = None) -> NewItem:
     """Return the item that keeps `message`: who said it, what kind it is, and the calls it makes or answers."""
+    return keep_message(encode_message(message), message, id=id, created_ms=created_ms, parent=parent)
+
+
+def keep_message(data: bytes, message: Message, *, id: str | None, created_ms: int, parent: str | None = None) -> NewItem:
+    """Return the item that keeps the JSON of a message as it is."""
     return NewItem(
-        encode_message(message),
+        data,
         id=id,
         kind=_kind(message),
         codec=CODEC,

@@ -120,6 +120,24 @@ def make_item(item: ThreadItem, stored: Item | None, *, was: Item | None = None,
     return _new_item(item, msgspec.json.encode(merged), stored.author)
 
 
+def keep_item(data: bytes) -> NewItem:
+    """Return the item that keeps the JSON of an item that another store has, byte for byte, also of a type not known here.
+
+    Raises:
+        InvalidError, ValueError: it has no id, or no type.
+    """
+    try:
+        return _new_item(_ADAPTER.validate_json(data), data, None)
+    except ValidationError:
+        value = msgspec.json.decode(data)
+        if not isinstance(value, dict) or not isinstance(value.get("id"), str) or not isinstance(value.get("type"), str):
+            raise InvalidError("it is no item of ChatKit: it has no id, or no type") from None
+        kind = value["type"]
+        return NewItem(
+            data, id=value["id"], kind=kind if kind not in _AUTHORS else "message", codec=CODEC, author=_AUTHORS.get(kind)
+        )
+
+
 def same_item(stored: Item) -> NewItem:
     """Return a stored item as one to be put in its own place."""
     return NewItem(
