@@ -83,7 +83,9 @@ async def readyz(request: Request) -> Response:
     checks = await room_of(request).checks()
     ready = all(state == "ok" for state in checks.values())
     headers = {} if ready else {"retry-after": "2"}
-    return JSONResponse({"ready": ready, "checks": checks}, 200 if ready else 503, headers)
+    waiting = await room_of(request).waiting()
+    told = {"ready": ready, "checks": checks, **({"journal": waiting} if waiting else {})}
+    return JSONResponse(told, 200 if ready else 503, headers)
 
 
 def _answer_view(run: Run) -> AnswerView:

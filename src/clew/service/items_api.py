@@ -13,7 +13,7 @@ from .. import Item, NewItem, Page, Ref
 from ..errors import ConflictError, NotFoundError, UnavailableError
 from ..store.checks import UNSET
 from .endpoints import room_of
-from .operations import Operation, Parameter, choice_of, number_of, query_of, read_json, send
+from .operations import PENDING, Operation, Parameter, choice_of, number_of, query_of, read_json, send
 from .preconditions import is_fresh, once_of, revision_of, tag_of, use_of
 from .refusals import PreconditionError
 from .settling import append_again
@@ -57,7 +57,8 @@ async def append(request: Request) -> Response:
 
 async def add(request: Request, ref: Ref, items: Sequence[NewItem], once: str | None, **headers: str) -> Response:
     """Append items to a thread that is there, if `If-Match` holds, and answer what that did."""
-    expect, store, token = revision_of(request), store_of(request), await use_of(request, once)
+    expect, token = revision_of(request), await use_of(request, once)
+    store = room_of(request).accepting_store if expect is None else store_of(request)
     try:
         done = await store.items.append(ref, items, once=token, expect=expect)
     except UnavailableError as error:
@@ -70,7 +71,9 @@ async def add(request: Request, ref: Ref, items: Sequence[NewItem], once: str | 
         raise PreconditionError("it has changed since this ETag") from error
     # An id that was made for this request is there through it alone, however often it was sent to the store.
     duplicates = sorted(done.duplicates & {item.id for item in items}) if done.duplicates else []
-    view = AppendedView(list(done.ids), list(done.positions), duplicates, done.revision, done.replayed)
+    view = AppendedView(list(done.ids), list(done.positions), duplicates, done.revision, done.replayed, done.pending)
+    if done.pending:
+        return send(view, 202, **headers)
     if done.replayed:
         headers["idempotency_replayed"] = "true"
     return send(view, 201, etag=thread_etag(done.revision), **headers)
@@ -177,7 +180,7 @@ OPERATIONS: Final = (
     Operation("GET", ITEMS, page, "Read a page of items", _TAG, answer=ItemPage,
               parameters=PAGING, problems=(*HELD, "unknown-cursor")),
     Operation("POST", ITEMS, append, "Append items", _TAG, body=ItemsBody, answer=AppendedView, status=201,
-              parameters=(IDEMPOTENCY_KEY, IF_MATCH), headers=("ETag", "Idempotency-Replayed"),
+              parameters=(IDEMPOTENCY_KEY, IF_MATCH), headers=("ETag", "Idempotency-Replayed"), also=(PENDING,),
               problems=(*HELD, "precondition")),
     Operation("GET", ITEM, get, "Read an item", _TAG, answer=ItemView, parameters=(IF_NONE_MATCH,), headers=("ETag",),
               problems=HELD),

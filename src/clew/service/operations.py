@@ -34,6 +34,10 @@ class _Rest(PathConvertor):
 register_url_convertor("rest", _Rest())
 
 
+PENDING: Final = (202, "The store is away: it is accepted into a journal, and written when the store is back.")
+"""What an operation answers also that can be accepted without the store."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """A parameter of the query, a header or the address.

@@ -12,6 +12,7 @@ from chatkit.server import ChatKitServer
 
 import clew
 
+from ..accepting import Accepting
 from ..adapters.chatkit import ChatKitStore, DurableServer
 from ..adapters.chatkit.attachments import ClewAttachmentStore
 from ..assistant.supply import ModelSupply
@@ -134,6 +135,20 @@ class Room:
         """The store. UnavailableError also while it is known to be away, so that nobody waits for it."""
         self._check_near()
         return self.store
+
+    @property
+    def accepting_store(self) -> clew.Store:
+        """The store, for what it may accept while it is away (`on_outage=journal`); else as `near_store`."""
+        store = self.store
+        return store if isinstance(store.backend, Accepting) else self.near_store
+
+    async def waiting(self) -> dict[str, int]:
+        """Return how many writes wait in the journal, and how many were refused for good; empty where there is no journal."""
+        backend = None if self._store is None else self._store.backend
+        if not isinstance(backend, Accepting):
+            return {}
+        found = await backend.waiting()
+        return {name: found for name, found in found.items() if name in ("depth", "aside") and isinstance(found, int)}
 
     @property
     def attachments(self) -> ClewAttachmentStore[Context]:

@@ -83,6 +83,7 @@ class SessionView(msgspec.Struct):
     expires_at: datetime | None = None
     forked_from: str | None = None
     unreadable: str | UnsetType = UNSET
+    pending: bool | UnsetType = UNSET
 
 
 class MessageView(msgspec.Struct):
@@ -187,6 +188,8 @@ def session_view(thread: Thread, volume: Volume) -> SessionView:
     )
     if thread.unreadable is not None:
         view.unreadable = thread.unreadable
+    if thread.pending:
+        view.pending = True
     return view
 
 

@@ -20,7 +20,7 @@ from ..ids import new_id
 from . import items_api, threads_api
 from .endpoints import room_of
 from .identity import Identity, identity_of
-from .operations import Endpoint, Operation, Parameter, query_of, read_json, send
+from .operations import PENDING, Endpoint, Operation, Parameter, query_of, read_json, send
 from .preconditions import once_of, use_of
 from .session_wire import (
     CreateSessionBody,
@@ -86,7 +86,7 @@ async def create(request: Request) -> Response:
         metadata=body.metadata,
         ttl=body.ttl,
     )
-    return send(session_view(made, volume), 201, location=f"{BASE}/{id}", **headers)
+    return send(session_view(made, volume), 202 if made.pending else 201, location=f"{BASE}/{id}", **headers)
 
 
 async def list_(request: Request) -> Response:
@@ -213,14 +213,14 @@ _CHANGED: Final = (*HELD, "forbidden", "precondition", "unreadable")
 
 OPERATIONS: Final = (
     Operation("POST", MESSAGES, append, "Append messages", _TAG, body=Messages, answer=AppendedView, status=201,
-              parameters=(IDEMPOTENCY_KEY, IF_MATCH), headers=("ETag", "Idempotency-Replayed"),
+              parameters=(IDEMPOTENCY_KEY, IF_MATCH), headers=("ETag", "Idempotency-Replayed"), also=(PENDING,),
               problems=(*HELD, "forbidden", "precondition")),
     Operation("GET", MESSAGES, page, "Read a page of messages", _TAG, answer=MessagePage, parameters=items_api.PAGING,
               problems=(*HELD, "unknown-cursor")),
     Operation("GET", BASE, list_, "List the sessions of a volume", _TAG, answer=SessionPage,
               parameters=(_VOLUME, _TEAM, limit_parameter(), CURSOR, ORDER), problems=("missing", "unknown-cursor")),
     Operation("POST", BASE, create, "Make a session", _TAG, body=CreateSessionBody, answer=SessionView, status=201,
-              parameters=(IDEMPOTENCY_KEY,), headers=("ETag", "Location", "Idempotency-Replayed"),
+              parameters=(IDEMPOTENCY_KEY,), headers=("ETag", "Location", "Idempotency-Replayed"), also=(PENDING,),
               problems=("missing", "gone", "forbidden", "conflict")),
     Operation("GET", ONE, get, "Read a session", _TAG, answer=SessionView, parameters=(IF_NONE_MATCH,), headers=("ETag",),
               problems=(*HELD, "unreadable")),

@@ -21,7 +21,7 @@ from ..store.checks import partition_of
 from ..store.threads import make_header, thread_as_made
 from .endpoints import room_of
 from .identity import identity_of
-from .operations import Operation, Parameter, choice_of, in_header, number_of, query_of, read_json, send
+from .operations import PENDING, Operation, Parameter, choice_of, in_header, number_of, query_of, read_json, send
 from .preconditions import is_fresh, once_of, revision_of, use_of
 from .refusals import PreconditionError
 from .room import Room
@@ -71,7 +71,7 @@ async def create(request: Request) -> Response:
         ttl=body.ttl,
         sliding=body.sliding,
     )
-    return send(thread_view(made), 201, location=f"{BASE}/{in_header(id)}", **headers)
+    return send(thread_view(made), 202 if made.pending else 201, location=f"{BASE}/{in_header(id)}", **headers)
 
 
 async def list_(request: Request) -> Response:
@@ -134,7 +134,7 @@ async def make(
 
     try:
         try:
-            done, made = await work(room.near_store)
+            done, made = await work(room.accepting_store)
         except UnavailableError as error:
             if not (error.lost or is_made):
                 raise
@@ -142,6 +142,8 @@ async def make(
     except ConflictError as error:
         raise AlreadyExistsError("this id is taken already", actual=error.actual) from error
     is_again = once is not None and done.replayed
+    if made.pending:
+        return made, {}
     return made, {"etag": thread_etag(made.revision)} | ({"idempotency_replayed": "true"} if is_again else {})
 
 
@@ -224,7 +226,8 @@ OPERATIONS: Final = (
     Operation("GET", BASE, list_, "List threads", _TAG, answer=ThreadPage, parameters=(limit_parameter(), CURSOR, ORDER),
               problems=("unknown-cursor",)),
     Operation("POST", BASE, create, "Make a thread", _TAG, body=CreateBody, answer=ThreadView, status=201,
-              parameters=(IDEMPOTENCY_KEY,), headers=("ETag", "Location", "Idempotency-Replayed"), problems=("conflict", "gone")),
+              parameters=(IDEMPOTENCY_KEY,), headers=("ETag", "Location", "Idempotency-Replayed"), also=(PENDING,),
+              problems=("conflict", "gone")),
     Operation("GET", ONE, get, "Read a thread", _TAG, answer=ThreadView, parameters=(IF_NONE_MATCH,), headers=("ETag",),
               problems=(*HELD, "unreadable")),
     Operation("PATCH", ONE, update, "Change a thread field by field", _TAG, body=UpdateBody, answer=ThreadView,

@@ -41,7 +41,9 @@ def _watching(verb: Verb, away: Away, there: There) -> Verb:
         except UnavailableError as error:
             away(error)
             raise
-        there()
+        if not getattr(answer, "pending", False):
+            # What a journal accepts is no word from the store.
+            there()
         return answer
 
     return call

@@ -92,6 +92,7 @@ class ThreadView(msgspec.Struct, omit_defaults=True):
     expires_at: datetime | None = None
     forked_from: str | None = None
     unreadable: str | None = None
+    pending: bool = False
 
 
 class ItemView(msgspec.Struct):
@@ -149,14 +150,15 @@ class StopView(msgspec.Struct):
     run: AnswerView
 
 
-class AppendedView(msgspec.Struct):
-    """What an append did, in the order given."""
+class AppendedView(msgspec.Struct, omit_defaults=True):
+    """What an append did, in the order given. Pending: there are no positions and no revision yet."""
 
     ids: list[str]
     positions: list[int]
     duplicates: list[str]
     revision: int
     replayed: bool
+    pending: bool = False
 
 
 class ThreadPage(msgspec.Struct):
@@ -278,6 +280,7 @@ def thread_view(thread: Thread) -> ThreadView:
         thread.expires_at,
         None if thread.forked_from is None else thread.forked_from[0],
         thread.unreadable,
+        thread.pending,
     )
 
 

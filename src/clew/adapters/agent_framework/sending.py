@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clew import Appended, Ref, Store
-from clew.errors import ConflictError
+from clew.errors import ConflictError, UnavailableError
 
 from .branches import write_head
 from .outbox import Batch
@@ -36,6 +36,11 @@ async def append_batches(store: Store, ref: Ref, batches: Sequence[Batch], *, br
                 batch.fresh = False
     if appended is None:
         appended = await store.items.append(ref, items, create=True, title=title, trim_before=cut)
+    if appended.pending:
+        if branching or remember_span:
+            # Where it stands is not known, which the session has to note.
+            raise UnavailableError("the messages wait in a journal: the store is away", lost=True, ids=appended.ids)
+        return
     places = iter(zip(appended.ids, appended.positions, strict=True))
     for batch in batches:
         last = [next(places) for _ in batch.items][-1]
