@@ -16,6 +16,7 @@ from clew.cli.running import start
 from clew.files import Files, connect_files, volume_key
 from clew.files.forgetting import SYSTEM, TEAM, UNSENT
 from clew.service import keys, volumes
+from tests.journal.test_command import leave
 
 
 @pytest.fixture
@@ -69,3 +70,15 @@ def test_an_owner_is_erased_everywhere_and_the_command_proves_it(
 
 def test_the_command_knows_the_services_names() -> None:
     assert (keys.OWNER, volumes.TEAM_OWNER, volumes.SYSTEM_OWNER) == (KEYS_OWNER, TEAM, SYSTEM)
+
+
+def test_what_waits_in_a_journal_goes_too(url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    whole = f"{url}?on_outage=journal&journal={tmp_path / 'journal'}"
+    asyncio.run(leave(whole))
+    code, counted = run(capsys, "forget", "ada", "--url", whole, "--dry-run", "--json")
+    assert (code, counted["found"]["writes in journals"]) == (0, 2)
+    code, done = run(capsys, "forget", "ada", "--url", whole, "--yes", "--json")
+    assert (code, done["found"]["writes in journals"], done["left"]) == (0, 2, {})
+    files = [*tmp_path.glob("store.db*"), *(tmp_path / "journal").iterdir()]
+    assert len(files) > 1
+    assert not [file for file in files for text in (b"left behind", b"for nobody") if text in file.read_bytes()]

@@ -15,14 +15,21 @@ import typer
 from ..errors import InvalidError
 from ..limits import MAX_PAGE, check_id, check_value_key
 from ..records import Partition
+from ..schemes import open_backend
 from ..settings import Settings, mask_url
 from ..store import Owned, Store, connect, owned_keys
+from ..wrappers import take_options as take_coding
+from ..wrappers.journal import drain, take_options
+from ..wrappers.journal.forgetting import count_kept, forget_refused
 from .exits import FAILED
 from .running import run, settings_of
 from .screen import clean, note, progress, say, write_json
 
 KEYS_OWNER: Final = "clew:keys"
 """The owner of the records of the service's API keys."""
+
+DRAIN_S: Final = 60.0
+"""Seconds that one journal may take to be written to the store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +63,8 @@ def forget(
     keys = [*_keys_of(settings, owner), *(Owned(check_value_key(each)) for each in prefix or ())]
 
     async def work() -> bool:
-        async with connect(settings.url) as store:
+        # Past the journal, which takes writes and deletes nothing: its files are gone through apart.
+        async with connect(take_options(settings.url)[0]) as store:
             if not dry_run and not yes:
                 if not sys.stdin.isatty():
                     raise InvalidError("there is nobody to ask: add --yes to erase the owner, or --dry-run to count")
@@ -92,13 +100,15 @@ async def _erase(store: Store, settings: Settings, owner: str, keys: Sequence[Ow
         found, left = Counter[str](), Counter[str]()
         found["API keys"] = await _erase_api_keys(store, owner, dry=dry)
         left["API keys"] = await _erase_api_keys(store, owner, dry=True) if found["API keys"] else 0
+        found["writes in journals"], notes = await _erase_journals(settings, owner, dry=dry)
         done = await store.forget(
             owner, keys=keys, dry=dry, scrub=scrub, told=lambda counts: bar.update(task, advance=sum(counts.values()))
         )
         found.update(done.found)
         left.update(done.left)
         found["files"], left["files"] = await _erase_files(settings, owner, dry=dry)
-    return Looked(+found, +left, done.notes)
+        left["writes in journals"] = (await _erase_journals(settings, owner, dry=True))[0]
+    return Looked(+found, +left, [*done.notes, *notes])
 
 
 async def _erase_api_keys(store: Store, owner: str, *, dry: bool) -> int:
@@ -114,6 +124,25 @@ async def _erase_api_keys(store: Store, owner: str, *, dry: bool) -> int:
         # Without a tombstone: no other key ever has this name.
         await store.backend.drop(Partition(KEYS_OWNER, name), tombstone_ms=0)
     return len(names)
+
+
+async def _erase_journals(settings: Settings, owner: str, *, dry: bool) -> tuple[int, list[str]]:
+    """Write what waits on this machine to the store, where it is erased, and forget what the store refused of the owner's."""
+    plain, options = take_options(settings.url)
+    if options is None:
+        return 0, []
+    found = count_kept(options.folder, owner)
+    if dry:
+        return found, []
+    if found:
+        backend = await open_backend(take_coding(plain)[0])
+        try:
+            await drain(backend, plain, options, seconds=DRAIN_S)
+        finally:
+            await backend.aclose()
+    busy = forget_refused(options.folder, owner)
+    notes = [f"the journal {path.stem} is in use, and may keep the bytes of what was written since" for path in busy]
+    return found, [*notes, "journals of other machines: run this there too, before it is run here"]
 
 
 async def _erase_files(settings: Settings, owner: str, *, dry: bool) -> tuple[int, int]:

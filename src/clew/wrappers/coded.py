@@ -26,8 +26,8 @@ _ATTEMPTS = 8
 """How often a condition is tried again, each time because somebody stored the same data anew meanwhile."""
 _PASSED: tuple[type, ...] = (Listing, Leasing, Expiry, Pinging)
 """The powers that no stored bytes go through."""
-_PASSED_NAMES = ("place", "fails_in_part", "reach", "waiting", "erase_owner", "erase_keys", "scrub")
-"""Verbs and attributes of smaller powers, likewise."""
+_PASSED_NAMES = ("place", "namespace", "fails_in_part", "reach", "waiting", "list_owners", "erase_owner", "erase_keys", "scrub")
+"""Verbs and attributes of smaller powers, likewise. By name, so that no new one passes bytes by before somebody has looked."""
 
 
 class Coded:
@@ -36,6 +36,7 @@ class Coded:
     Attributes:
         inner: the backend that it stands around.
         coding: what the bytes go through.
+        encodes_values: whether literal values go through it too.
     """
 
     def __init__(self, inner: Backend, coding: Coding, *, values: bool, hides_vectors: bool) -> None:
@@ -47,7 +48,7 @@ class Coded:
         """
         self.inner = inner
         self.coding = coding
-        self._values = values
+        self.encodes_values = values
         self._hides_vectors = hides_vectors
         passed: list[type] = [*_PASSED]
         if not hides_vectors:
@@ -198,7 +199,7 @@ class Coded:
             once = Once(token, self.coding.encode_digests(of_token(partition, token), digest)[0])
 
         def coded_work(store: Backend) -> Awaitable[Commit]:
-            return work(Coded(store, self.coding, values=self._values, hides_vectors=self._hides_vectors))
+            return work(Coded(store, self.coding, values=self.encodes_values, hides_vectors=self._hides_vectors))
 
         encoded = (encode_changes(self.coding, partition, each) for each in (changes, header))
         return await self._accepting.outlast(partition, coded_work, *encoded, once=once)

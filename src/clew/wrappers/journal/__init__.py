@@ -190,7 +190,7 @@ def drop_aside(path: Path, seqs: Sequence[int]) -> int:
     """Forget writes that were refused for good (all of them for an empty sequence), and return how many those were."""
     marks = ",".join(str(int(seq)) for seq in seqs)
     try:
-        with _opening(path) as db:
+        with opening(path) as db:
             if check_format(db, str(path)):
                 return 0
             return db.execute("DELETE FROM aside" + (f" WHERE seq IN ({marks})" if seqs else "")).rowcount
@@ -216,13 +216,14 @@ def _has_waiting(path: Path) -> bool:
 
 @contextmanager
 def _reading(path: Path) -> Iterator[sqlite3.Connection]:
-    with _opening(path) as db:
+    with opening(path) as db:
         db.execute("PRAGMA query_only = ON")
         yield db
 
 
 @contextmanager
-def _opening(path: Path) -> Iterator[sqlite3.Connection]:
+def opening(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a journal's file beside whoever has it open."""
     db = sqlite3.connect(f"file:{quote(str(path))}?mode=rw", isolation_level=None, timeout=1.0, uri=True)
     try:
         yield db
