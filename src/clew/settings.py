@@ -21,6 +21,14 @@ from .limits import check_id
 
 CHAT_PREFIX: Final = "codecoder:"
 """What the keys of channels' conversations begin with where CLEW_CHAT_PREFIX does not say otherwise."""
+CODING: Final = {
+    "CLEW_ENCRYPTION_KEYS": "encryption_secret",
+    "CLEW_ENCRYPTION_KEYS_FILE": "encryption_file",
+    "CLEW_ENCRYPTION_PLAIN": "encryption_plain",
+    "CLEW_ENCRYPTION_VALUES": "encryption_values",
+    "CLEW_COMPRESS": "compress",
+}
+"""The variables of encryption and compression, and the options of a URL that say the same."""
 OF_SERVICE: Final = (
     "CLEW_CHAT_PREFIX",
     "CLEW_AUTH",
@@ -39,7 +47,16 @@ OF_SERVICE: Final = (
     "CLEW_LOG",
 )
 """The variables of the service."""
-KNOWN: Final = ("CLEW_URL", "CLEW_NAMESPACE", "CLEW_OWNER", "CLEW_FILES_URL", "CLEW_ON_OUTAGE", "CLEW_JOURNAL", *OF_SERVICE)
+KNOWN: Final = (
+    "CLEW_URL",
+    "CLEW_NAMESPACE",
+    "CLEW_OWNER",
+    "CLEW_FILES_URL",
+    "CLEW_ON_OUTAGE",
+    "CLEW_JOURNAL",
+    *CODING,
+    *OF_SERVICE,
+)
 """The variables that `Settings` reads, beside those of Redis below."""
 OF_COMMANDS: Final = ("CLEW_MODEL", "CLEW_MODEL_TOOLS")
 """The variables that the commands read themselves: no mistake in the environment of a program that only connects."""
@@ -167,6 +184,7 @@ class Settings:
         chat_prefix: what the keys of channels' conversations begin with, in the service.
         host, port: where `clew serve` listens; port 0 for a free one.
         log: how the service writes what it does: `text` for people, `json` for one object a line.
+        coding: the variables of encryption and compression, which stand in `url` as options.
     """
 
     url: str = field(repr=False)
@@ -179,6 +197,7 @@ class Settings:
     host: str = "127.0.0.1"
     port: int = 8000
     log: Literal["text", "json"] = "text"
+    coding: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_env(
@@ -205,17 +224,22 @@ class Settings:
         chosen, source = _choose_url(found) if url is None else (url, GIVEN)
         owner = check_id(_choose_owner(found), "CLEW_OWNER")
         chosen = _with_namespace(chosen, found.get("CLEW_NAMESPACE"), is_given=url is not None)
-        chosen = _with_outage(chosen, found)
+        coding = {name: found[name] for name in CODING if name in found}
+        chosen = _with_outage(_with_coding(chosen, coding), found)
         access, prefix = Access.from_found(found), found.get("CLEW_CHAT_PREFIX", CHAT_PREFIX)
         host, port = found.get("CLEW_HOST", "127.0.0.1"), int(_number(found, "CLEW_PORT", 8000, 0, 65535))
         made = cls(chosen, owner, source, found.get("CLEW_FILES_URL"), access, "CLEW_OWNER" in found, prefix, host, port)
-        return made.with_log(found.get("CLEW_LOG", "text"))
+        return replace(made, coding=coding).with_log(found.get("CLEW_LOG", "text"))
 
     def with_log(self, log: str) -> Settings:
         """Return the same with this way to write what the service does; InvalidError where there is none such."""
         if log not in ("text", "json"):
             raise InvalidError("CLEW_LOG (or --log) must be text or json")
         return replace(self, log="json" if log == "json" else "text")
+
+    def with_coding(self, url: str) -> str:
+        """Return the URL of another store with what the variables say of encryption and compression."""
+        return _with_coding(url, self.coding)
 
     def make_folder(self) -> None:
         """Make the folder of the default file, readable by its user alone; any other store's place is its owner's to make.
@@ -316,6 +340,23 @@ def _with_namespace(url: str, namespace: str | None, *, is_given: bool) -> str:
             return url
         raise InvalidError("the namespace stands in the URL and in CLEW_NAMESPACE: leave one of them out")
     return f"{url}{'&' if query else '?'}namespace={quote(namespace, safe='')}"
+
+
+def _with_coding(url: str, found: Mapping[str, str]) -> str:
+    """Return the URL with what the variables say of encryption and compression, where it does not say it itself."""
+    head, mark, fragment = url.partition("#")
+    named = {part.partition("=")[0] for part in head.partition("?")[2].split("&")}
+    if "CLEW_ENCRYPTION_KEYS" in found and "CLEW_ENCRYPTION_KEYS_FILE" in found:
+        raise InvalidError("the encryption keys stand in CLEW_ENCRYPTION_KEYS and in a file: leave one of them out")
+    if any(name.startswith("encryption_") for name in named):
+        # What the URL says of encryption goes first, as a whole.
+        named.update(option for option in CODING.values() if option != "compress")
+    added = [
+        f"{option}={quote(found[name], safe='')}" for name, option in CODING.items() if name in found and option not in named
+    ]
+    if not added:
+        return url
+    return f"{head}{'&' if '?' in head else '?'}{'&'.join(added)}{mark}{fragment}"
 
 
 def _with_outage(url: str, found: Mapping[str, str]) -> str:

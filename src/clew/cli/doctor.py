@@ -9,12 +9,13 @@ import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from ..backend import Collecting, Describing
+from ..backend import Backend, Collecting, Describing
 from ..errors import ClewError
 from ..ids import new_id
 from ..model import NewItem
 from ..records import Partition
 from ..store import Store, connect
+from ..wrappers import Coded, look
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,12 @@ class Check:
     detail: str
 
 
-async def examine(url: str) -> AsyncIterator[Check]:
-    """Yield each check as it is done. The first failure to reach the store ends them."""
+async def examine(url: str, owner: str | None = None) -> AsyncIterator[Check]:
+    """Yield each check as it is done. The first failure to reach the store ends them.
+
+    Args:
+        owner: of whose threads a sample is looked at; None for no sample.
+    """
     started = time.perf_counter()
     try:
         store = await connect(url)
@@ -40,10 +45,35 @@ async def examine(url: str) -> AsyncIterator[Check]:
             facts = await store.backend.describe()
             for name, value in facts.items():
                 yield _judge(name, value)
+        if owner is not None:
+            async for check in _look_at_sample(store.backend, owner):
+                yield check
         async for check in _try_everything(store):
             yield check
     finally:
         await store.aclose()
+
+
+async def _look_at_sample(backend: Backend, owner: str) -> AsyncIterator[Check]:
+    """Yield what a sample of the owner's threads is stored with, where that is not plain."""
+    coded = backend if isinstance(backend, Coded) else None
+    writes = coded.coding.newest_key if coded is not None else None
+    try:
+        sample = await look(backend, owner)
+    except ClewError as error:
+        yield Check("sample", False, str(error))
+        return
+    if writes is not None and coded is not None and not coded.encodes_values:
+        yield Check("literal values", None, "not encrypted, so that other programs can read them (CLEW_ENCRYPTION_VALUES)")
+    if sample is None or not (coded is not None or set(sample.forms) - {"plain"}):
+        return
+    counts = ", ".join(f"{count} {form}" for form, count in sorted(sample.forms.items())) or "nothing there yet"
+    if sample.unreadable:
+        yield Check("sample", False, f"{counts}; {sample.unreadable} cannot be read: {sample.why}")
+    elif writes is not None and set(sample.forms) - {f"key {writes}"}:
+        yield Check("sample", None, f"{counts}: not all of it has the newest key, {writes}; keep the older keys")
+    else:
+        yield Check("sample", True, counts)
 
 
 async def _try_everything(store: Store) -> AsyncIterator[Check]:

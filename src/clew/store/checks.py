@@ -90,14 +90,18 @@ def need_collecting(backend: Backend) -> Collecting:
     """Return the backend as one that has sets and lists under literal keys, or raise UnsupportedError."""
     if isinstance(backend, Collecting):
         return backend
-    raise UnsupportedError("this store has no sets and lists under literal keys: use another one")
+    raise UnsupportedError(
+        "this store has no sets and lists under literal keys (none that encrypts values has, CLEW_ENCRYPTION_VALUES): use another"
+    )
 
 
 def need_splicing(backend: Backend) -> Splicing:
     """Return the backend as one whose values are changed at their end, or raise UnsupportedError."""
     if isinstance(backend, Splicing):
         return backend
-    raise UnsupportedError("this store cannot change a value at its end: use another one, or put the whole value")
+    raise UnsupportedError(
+        "this store cannot change a value at its end (none can that encrypts values, CLEW_ENCRYPTION_VALUES): use another one"
+    )
 
 
 def ttl_ms_of(ttl: float) -> int:

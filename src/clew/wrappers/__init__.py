@@ -5,9 +5,10 @@ from __future__ import annotations
 from ..backend import Backend
 from .coded import Coded
 from .coding import Chain, Coding
+from .looking import Sample, look
 from .options import Options, take_options
 
-__all__ = ["Coded", "Options", "make_coding", "take_options", "wrap"]
+__all__ = ["Coded", "Options", "Sample", "look", "make_coding", "take_options", "wrap"]
 
 
 def wrap(backend: Backend, options: Options, coding: Coding) -> Backend:

@@ -8,14 +8,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from ..codec import encode_entry, pack_id
-from ..errors import UnreadableError
-from ..frames import explain
+from ..codec import encode_entry
 from ..records import FORMAT, Entry, Partition
 
 
 class Coding(Protocol):
     """A way to store bytes. What it writes is always the same for the same bytes in the same place, while its settings are."""
+
+    @property
+    def newest_key(self) -> str | None:
+        """The id of the key that it writes with; None where it does not encrypt."""
+        ...
 
     def encode(self, place: bytes, data: bytes) -> bytes:
         """Return what is stored for `data` in this place."""
@@ -49,6 +52,11 @@ class Chain:
         self._first = first
         self._second = second
 
+    @property
+    def newest_key(self) -> str | None:
+        """See Coding.newest_key."""
+        return self._second.newest_key or self._first.newest_key
+
     def encode(self, place: bytes, data: bytes) -> bytes:
         """See Coding.encode."""
         return self._second.encode(place, self._first.encode(place, data))
@@ -79,15 +87,3 @@ def mark(stored: Entry, why: str) -> Entry:
     return Entry(
         FORMAT, stored.key, 0, encode_entry(stored), "unreadable", "unreadable", position=stored.position, unreadable=why
     )
-
-
-def mark_id(id: str, why: str) -> Entry:
-    """Return the mark for an entry of which only the id is known."""
-    return Entry(FORMAT, pack_id(id), 0, b"", "unreadable", "unreadable", unreadable=why)
-
-
-def refuse_frame(stored: bytes) -> None:
-    """Raise UnreadableError where bytes are in a frame that nobody has opened."""
-    why = explain(stored)
-    if why is not None:
-        raise UnreadableError(f"the record cannot be read: {why}")

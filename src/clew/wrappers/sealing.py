@@ -28,6 +28,11 @@ class Sealing:
         self._keyring = keyring
         self._takes_plain = takes_plain
 
+    @property
+    def newest_key(self) -> str | None:
+        """See Coding.newest_key."""
+        return self._keyring.newest.id
+
     def encode(self, place: bytes, data: bytes) -> bytes:
         """See Coding.encode."""
         return self._keyring.seal(place, data)

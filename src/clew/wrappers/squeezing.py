@@ -39,6 +39,11 @@ class Squeezing:
         self._compress = zstandard.ZstdCompressor(level=LEVEL, write_content_size=True, write_checksum=True).compress
         self._decompress = zstandard.ZstdDecompressor().decompress
 
+    @property
+    def newest_key(self) -> str | None:
+        """See Coding.newest_key."""
+        return None
+
     def encode(self, place: bytes, data: bytes) -> bytes:
         """See Coding.encode."""
         if len(data) >= self._above:

@@ -161,7 +161,7 @@ def _read_parts(db: sqlite3.Connection, partition: int, branch: str, names: Iter
 def _read_data(
     db: sqlite3.Connection, head: Head, parts: Iterable[Part]
 ) -> tuple[Mapping[int, tuple[str, bytes]], Mapping[int, bytes]]:
-    """Return codec and data of each entry that the parts refer to, each run of neighbours by one statement; and their stored ids."""
+    """Return codec, data and stored id of each entry that the parts refer to, each run of neighbours by one statement."""
     found: dict[int, tuple[str, bytes]] = {}
     keys: dict[int, bytes] = {}
     if head.log is None:
