@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Final
 
@@ -70,16 +71,12 @@ def make_appends(items: NewItem | Sequence[NewItem], partition: Partition, once:
 
 def check_words(kind: str, codec: str, author: str | None, parent: str | None, status: str | None, links: Sequence[str]) -> None:
     """Raise InvalidError where one of the words that describe an item is none."""
-    if kind != "message":
-        check_id(kind, "an item's kind")
-    if codec != "json":
-        check_id(codec, "an item's codec")
-    if author is not None:
-        check_id(author, "an item's author")
-    if parent is not None:
-        check_id(parent, "an item's parent")
-    if status is not None:
-        check_id(status, "an item's status")
+    try:
+        _check_names(kind, codec, author, parent, status)
+    except TypeError:
+        # What cannot be remembered is no word either, and is told so.
+        _check_names.__wrapped__(kind, codec, author, parent, status)
+        raise
     if links != ():
         if isinstance(links, str | bytes) or not isinstance(links, Sequence):
             raise InvalidError(f"an item's links must be a sequence of ids, not {type(links).__name__}: write links=['call-1']")
@@ -87,6 +84,16 @@ def check_words(kind: str, codec: str, author: str | None, parent: str | None, s
             raise InvalidError(f"an item has {len(links):,} links: at most {MAX_LINKS:,} are allowed")
         for link in links:
             check_id(link, "a link")
+
+
+@lru_cache(maxsize=1_024)
+def _check_names(kind: str, codec: str, author: str | None, parent: str | None, status: str | None) -> None:
+    """Raise InvalidError where one of these is no word. Nearly all items have the same few."""
+    check_id(kind, "an item's kind")
+    check_id(codec, "an item's codec")
+    for word, what in ((author, "author"), (parent, "parent"), (status, "status")):
+        if word is not None:
+            check_id(word, f"an item's {what}")
 
 
 def _check_created(ms: int) -> None:
