@@ -11,7 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from .backend import Backend
-from .errors import InvalidError
+from .errors import InvalidError, UnavailableError
 
 _REDIS: Final = "clew.backends.redis"
 _SQLITE: Final = "clew.backends.sqlite"
@@ -66,7 +66,14 @@ async def _open_inner(scheme: str, url: str) -> Backend:
         return await opener(url)
     journal = import_module("clew.wrappers.journal")
     plain, options = journal.take_options(url)
-    backend = await opener(plain)
+    try:
+        backend = await opener(plain)
+    except UnavailableError:
+        make: Callable[[str], Backend] | None = getattr(import_module(SCHEMES[scheme]), "make_backend", None)
+        if options is None or make is None:
+            raise
+        # Just then the journal is needed, also by a process that starts again.
+        backend = make(plain)
     if options is None:
         return backend
     try:

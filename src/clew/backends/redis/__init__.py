@@ -45,6 +45,11 @@ async def open_backend(url: str) -> RedisBackend:
     return backend
 
 
+def make_backend(url: str) -> RedisBackend:
+    """Return the same without asking the server: the first call connects. For who goes on while the server is away."""
+    return RedisBackend(parse_url(url), mask_place(url))
+
+
 def mask_place(url: str) -> str:
     """Return the URL without credentials and options, for messages."""
     scheme, _, rest = url.partition("://")
