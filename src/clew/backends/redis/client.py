@@ -89,7 +89,7 @@ class Client:
         """The Redis version whose commands the server has; Valkey names the one it is compatible with."""
         return version_of(self.info)
 
-    async def call(
+    def call(
         self,
         key: bytes,
         payload: bytes,
@@ -98,8 +98,8 @@ class Client:
         script: Script | None = None,
         repeatable: bool = True,
         durable: bool = False,
-    ) -> list[Reply]:
-        """Send commands to the server that holds `key` and return their replies.
+    ) -> asyncio.Future[list[Reply]]:
+        """Send commands to the server that holds `key`; their replies come as the future's result.
 
         Args:
             key: any key of the slot; empty for any server.
@@ -115,7 +115,7 @@ class Client:
         future: asyncio.Future[list[Reply]] = self.loop.create_future()
         deadline = self.loop.time() + self.options.timeout
         self.send(Request(key, payload, replies, future, deadline, script=script, repeatable=repeatable, durable=durable))
-        return await future
+        return future
 
     def send(self, request: Request) -> None:
         """Put a request on its way; its future gets what `call` returns or raises.
@@ -142,10 +142,7 @@ class Client:
         """Call a script by name and return its reply; its keys share a slot."""
         known = self.scripts[script]
         payload = pack("EVALSHA", known.sha, len(keys), *keys, *args)
-        future: asyncio.Future[list[Reply]] = self.loop.create_future()
-        deadline = self.loop.time() + self.options.timeout
-        self.send(Request(keys[0], payload, 1, future, deadline, script=known, repeatable=repeatable, durable=durable))
-        return (await future)[0]
+        return (await self.call(keys[0], payload, script=known, repeatable=repeatable, durable=durable))[0]
 
     def primaries(self) -> list[str]:
         """Return a name for each server that holds keys, in a stable order."""

@@ -69,7 +69,7 @@ class CommitVerbs(RedisBase):
             step = find_step(changes)
             if step is not None:
                 check_step(*step)
-                client = await self._client()
+                client = self._ready() or await self._client()
                 together = listed and self._listed_on_one_server()
                 if listed and not together:
                     await self._touch(client, partition, keys)

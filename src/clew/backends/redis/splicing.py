@@ -27,7 +27,7 @@ class SpliceVerbs(RedisBase):
         check_splice(key, data, mark=mark, tail=tail, keep=keep, head=head, whole=whole, ttl_ms=ttl_ms, ttl_at=ttl_at)
         # Lua counts from 1, and to the last one inclusive.
         ttl, last = ("" if ttl_ms is None else ttl_ms, "") if ttl_at is None else (ttl_at[0] + 1, ttl_at[1])
-        client = await self._client()
+        client = self._ready() or await self._client()
         arguments = (data, mark, tail, keep, "1" if whole else "", ttl, last, MAX_DATA_BYTES, head)
         status, found = await client.run("splice", [key.encode()], arguments, repeatable=False)
         if status == b"large":
