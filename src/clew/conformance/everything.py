@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from ..backend import Backend, Cataloguing, Collecting, Expiry, Leasing, Listing, Running, Values
 from ..checkpointing import Checkpointing
+from ..erasing import Erasing
 from ..schemes import open_backend
 from ..splicing import Splicing
 from .suites import (
@@ -16,6 +17,7 @@ from .suites import (
     CataloguingSuite,
     CheckpointingSuite,
     CollectingSuite,
+    ErasingSuite,
     ExpirySuite,
     LeasingSuite,
     ListingSuite,
@@ -91,6 +93,12 @@ class TestSplicing(SplicingSuite):
     """Values that are changed at their end."""
 
     power = Splicing
+
+
+class TestErasing(ErasingSuite):
+    """Erasing an owner."""
+
+    power = Erasing
 
 
 class TestCheckpointing(CheckpointingSuite):

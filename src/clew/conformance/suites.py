@@ -18,6 +18,7 @@ from .concurrency import Concurrency
 from .documents import Documents
 from .dropping import Dropping
 from .entries import Entries
+from .erasing import ErasingSuite
 from .expiry import ExpirySuite
 from .follow import Following
 from .leasing import LeasingSuite
@@ -38,6 +39,7 @@ __all__ = [
     "CataloguingSuite",
     "CheckpointingSuite",
     "CollectingSuite",
+    "ErasingSuite",
     "ExpirySuite",
     "LeasingSuite",
     "ListingSuite",
