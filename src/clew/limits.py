@@ -12,7 +12,8 @@ from typing import Final
 
 from .checkpoints import DropCheckpoints, Fenced, Part, PutCheckpoint, PutWrites, Revive
 from .errors import InvalidError, ReusedTokenError
-from .frames import ENTRY_ROOM, FRAMES
+from .frames import ENTRY_ROOM as _ENTRY_ROOM
+from .frames import FRAMES
 from .records import PRESENT, Append, Change, Expire, ExpiryKind, Once, Partition, PutDocument, Remove, Replace, Truncate
 
 MAX_ID_BYTES: Final = 512
@@ -106,7 +107,7 @@ def check_data(data: bytes, what: str) -> int:
     """Return the size of `data`, or raise InvalidError where it is not bytes or is too large."""
     if not isinstance(data, bytes):
         raise InvalidError(f"{what} must be bytes, not {type(data).__name__}")
-    if len(data) > MAX_DATA_BYTES and not (data.startswith(FRAMES) and len(data) <= MAX_DATA_BYTES + ENTRY_ROOM):
+    if len(data) > MAX_DATA_BYTES and not (data.startswith(FRAMES) and len(data) <= MAX_DATA_BYTES + _ENTRY_ROOM):
         raise InvalidError(f"{what} has {len(data):,} bytes: at most {MAX_DATA_BYTES:,} are allowed; store large files elsewhere")
     return len(data)
 
@@ -276,7 +277,7 @@ def _room(changes: Iterable[Change]) -> int:
         else:
             data = change.writes[0].data if isinstance(change, PutWrites) and change.writes else b""
         if data.startswith(FRAMES):
-            return ENTRY_ROOM
+            return _ENTRY_ROOM
     return 0
 
 
