@@ -45,6 +45,7 @@ OF_SERVICE: Final = (
     "CLEW_HOST",
     "CLEW_PORT",
     "CLEW_LOG",
+    "CLEW_RETENTION",
 )
 """The variables of the service."""
 KNOWN: Final = (
@@ -184,6 +185,7 @@ class Settings:
         chat_prefix: what the keys of channels' conversations begin with, in the service.
         host, port: where `clew serve` listens; port 0 for a free one.
         log: how the service writes what it does: `text` for people, `json` for one object a line.
+        retention: the file of the policy that the service applies; None for none.
         coding: the variables of encryption and compression, which stand in `url` as options.
     """
 
@@ -198,6 +200,7 @@ class Settings:
     port: int = 8000
     log: Literal["text", "json"] = "text"
     coding: Mapping[str, str] = field(default_factory=dict, repr=False)
+    retention: str | None = None
 
     @classmethod
     def from_env(
@@ -229,7 +232,7 @@ class Settings:
         access, prefix = Access.from_found(found), found.get("CLEW_CHAT_PREFIX", CHAT_PREFIX)
         host, port = found.get("CLEW_HOST", "127.0.0.1"), int(_number(found, "CLEW_PORT", 8000, 0, 65535))
         made = cls(chosen, owner, source, found.get("CLEW_FILES_URL"), access, "CLEW_OWNER" in found, prefix, host, port)
-        return replace(made, coding=coding).with_log(found.get("CLEW_LOG", "text"))
+        return replace(made, coding=coding, retention=found.get("CLEW_RETENTION")).with_log(found.get("CLEW_LOG", "text"))
 
     def with_log(self, log: str) -> Settings:
         """Return the same with this way to write what the service does; InvalidError where there is none such."""

@@ -14,8 +14,9 @@ import clew
 from clew.adapters.chatkit.threads import HAS_ATTACHMENTS
 from clew.backend import Leasing
 from clew.cli.app import app
-from clew.cli.retention import ATTACHED, PLACE
+from clew.cli.retention import ATTACHED
 from clew.cli.running import start
+from clew.store.retention import PLACE
 
 
 @pytest.fixture

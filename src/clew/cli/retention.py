@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from contextlib import AsyncExitStack
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Final
 
 import typer
 
-from ..backend import Leasing
-from ..errors import ClewError, ConflictError, MissingExtraError
+from ..errors import ConflictError, MissingExtraError
 from ..files import Files, connect_files
-from ..ids import new_id
-from ..records import Lease, Partition
+from ..records import Partition
 from ..settings import Settings, mask_url
 from ..store import Store, connect
-from ..store.retention import Applied, Policy, apply, parse_policy
+from ..store.retention import Applied, Policy, apply, apply_alone, parse_policy
 from .running import open_file, run, settings_of
 from .screen import note, progress, say, table, write_json
 
@@ -33,8 +31,6 @@ PolicyFile = Annotated[str, typer.Argument(metavar="POLICY", help="A TOML file."
 
 ATTACHED: Final = "chatkit/attachments"
 """The note of threads with attachments, as the ChatKit store writes it."""
-PLACE: Final = Partition("clew:retention", "apply")
-LEASE_S: Final = 60.0
 
 
 @app.command("show", epilog="Examples:  clew retention show policy.toml --json")
@@ -76,46 +72,22 @@ def apply_(
 
 
 async def _apply(store: Store, settings: Settings, policy: Policy, owner: str | None, *, dry: bool) -> Applied:
-    """Apply under a lease, so that of several who start it one does it."""
-    backend, holder = store.backend, new_id()
-    lease: Lease | None = None
-    if not dry and isinstance(backend, Leasing):
-        lease = await backend.claim(PLACE, "apply", holder, ttl_ms=int(LEASE_S * 1000))
-        if lease is None:
-            raise ConflictError("a policy is being applied to this store by another process: let it finish")
-    keeping = None if lease is None else asyncio.create_task(_keep(store, lease))
-    try:
-        async with _Attached(store, settings) as attached:
-            with progress() as bar:
-                task = bar.add_task("looking" if dry else "applying", total=None)
-                return await apply(
-                    backend,
-                    policy,
-                    now_us=time.time_ns() // 1000,
-                    owner=owner,
-                    dry=dry,
-                    attached=ATTACHED,
-                    delete_attached=attached.delete,
-                    told=lambda done: bar.update(task, completed=done.threads),
-                )
-    finally:
-        if keeping is not None:
-            keeping.cancel()
-            await asyncio.gather(keeping, return_exceptions=True)
-        if lease is not None:
-            assert isinstance(backend, Leasing)
-            await backend.release(lease, PLACE)
+    """Apply the policy, or only count; ConflictError where another process applies one."""
+    now_us = time.time_ns() // 1000
+    with progress() as bar:
+        task = bar.add_task("looking" if dry else "applying", total=None)
 
+        def told(done: Applied) -> None:
+            bar.update(task, completed=done.threads)
 
-async def _keep(store: Store, lease: Lease) -> None:
-    assert isinstance(store.backend, Leasing)
-    while True:
-        await asyncio.sleep(LEASE_S / 3)
-        try:
-            await store.backend.renew(lease, PLACE, ttl_ms=int(LEASE_S * 1000))
-        except ClewError:
-            # The work itself meets the same, or goes on; two at once do no harm.
-            continue
+        async with _Attached(store, settings) as kit:
+            work = partial(apply, dry=True) if dry else apply_alone
+            done = await work(
+                store.backend, policy, now_us=now_us, owner=owner, attached=ATTACHED, delete_attached=kit.delete, told=told
+            )
+    if done is None:
+        raise ConflictError("a policy is being applied to this store by another process: let it finish")
+    return done
 
 
 class _Attached:

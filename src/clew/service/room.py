@@ -18,12 +18,14 @@ from ..adapters.chatkit.attachments import ClewAttachmentStore
 from ..assistant.supply import ModelSupply
 from ..errors import ClewError, ClosedError, UnavailableError
 from ..files import Files, connect_files
+from ..records import Partition
 from ..settings import Settings
 from .agent import Agent
 from .channels import Chat
 from .channels.sessions import ChannelKit
 from .late_files import LateFiles
 from .reasons import Reasons
+from .retaining import Retainer, read_policy
 from .watched import watch
 
 logger = logging.getLogger("clew.service")
@@ -62,6 +64,9 @@ class Room:
         self._attachments: ClewAttachmentStore[Context] | None = None
         self._why: ClewError = UnavailableError("the store is being opened")
         self._tasks: list[asyncio.Task[None]] = []
+        self._retainer: Retainer | None = None
+        if settings.retention is not None:
+            self._retainer = Retainer(read_policy(settings.retention), lambda: self.near_store, self._delete_thread)
         self.is_closing = False
 
     async def open(self) -> None:
@@ -81,6 +86,8 @@ class Room:
             await self.aclose(0)
             raise
         self._tasks.append(asyncio.create_task(self._sweep()))
+        if self._retainer is not None:
+            self._tasks.append(asyncio.create_task(self._retainer.run()))
 
     def close_readers(self) -> None:
         """End every response: the worker is about to go."""
@@ -227,6 +234,10 @@ class Room:
                 else:
                     self._files.why = error
                 logger.error("the %s cannot be opened: %s", what, error)
+
+    async def _delete_thread(self, partition: Partition) -> None:
+        """Delete a thread with its attachments, whosever it is."""
+        await self.kit.delete_thread(partition.name, {"owner": partition.owner, "base": ""})
 
     async def _sweep(self) -> None:
         """Delete, now and then, the bytes of uploads that no message took up."""

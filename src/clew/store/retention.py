@@ -8,15 +8,17 @@ from __future__ import annotations
 import asyncio
 import tomllib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from ..backend import Backend
+from ..backend import Backend, Leasing
 from ..checkpointing import Checkpointing
-from ..errors import ConflictError, GoneError, InvalidError, NotFoundError
+from ..errors import ClewError, ConflictError, GoneError, InvalidError, NotFoundError
+from ..ids import new_id
 from ..limits import MAX_PAGE, check_id
-from ..records import PRESENT, Listed, Partition, Trim
-from .checks import LOG, need_listing
+from ..records import PRESENT, Lease, Listed, Partition, Trim
+from .checks import LOG, need_leasing, need_listing
 from .forgetting import need_erasing
 from .headers import NOTE
 from .trimming import last_safe_cut, safe_cut
@@ -126,6 +128,44 @@ class Applied:
 
 
 DeleteWhole = Callable[[Partition], Awaitable[None]]
+PLACE: Final = Partition(f"{RESERVED}retention", "apply")
+"""Where whoever applies a policy holds a lease."""
+LEASE_MS: Final = 60_000
+
+
+async def apply_alone(
+    backend: Backend,
+    policy: Policy,
+    *,
+    now_us: int,
+    owner: str | None = None,
+    attached: str | None = None,
+    delete_attached: DeleteWhole | None = None,
+    told: Callable[[Applied], None] | None = None,
+) -> Applied | None:
+    """As `apply`, but None, and nothing done, where another process is at it. A store without leases lets everybody."""
+    if not isinstance(backend, Leasing):
+        lease = None
+    elif (lease := await backend.claim(PLACE, "apply", new_id(), ttl_ms=LEASE_MS)) is None:
+        return None
+    keeping = None if lease is None else asyncio.create_task(_keep(need_leasing(backend), lease), name="clew-retention")
+    try:
+        return await apply(
+            backend, policy, now_us=now_us, owner=owner, attached=attached, delete_attached=delete_attached, told=told
+        )
+    finally:
+        if keeping is not None and lease is not None:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
+            await need_leasing(backend).release(lease, PLACE)
+
+
+async def _keep(power: Leasing, lease: Lease) -> None:
+    while True:
+        await asyncio.sleep(LEASE_MS / 3000)
+        # Where it cannot be renewed, the work itself meets the same, or goes on: two at once do no harm.
+        with suppress(ClewError):
+            await power.renew(lease, PLACE, ttl_ms=LEASE_MS)
 
 
 async def apply(
