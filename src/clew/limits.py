@@ -10,10 +10,9 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Final
 
+from . import frames
 from .checkpoints import DropCheckpoints, Fenced, Part, PutCheckpoint, PutWrites, Revive
 from .errors import InvalidError, ReusedTokenError
-from .frames import ENTRY_ROOM as _ENTRY_ROOM
-from .frames import FRAMES
 from .records import PRESENT, Append, Change, Expire, ExpiryKind, Once, Partition, PutDocument, Remove, Replace, Truncate
 
 MAX_ID_BYTES: Final = 512
@@ -107,7 +106,7 @@ def check_data(data: bytes, what: str) -> int:
     """Return the size of `data`, or raise InvalidError where it is not bytes or is too large."""
     if not isinstance(data, bytes):
         raise InvalidError(f"{what} must be bytes, not {type(data).__name__}")
-    if len(data) > MAX_DATA_BYTES and not (data.startswith(FRAMES) and len(data) <= MAX_DATA_BYTES + _ENTRY_ROOM):
+    if len(data) > MAX_DATA_BYTES and not (data.startswith(frames.FRAMES) and len(data) <= MAX_DATA_BYTES + frames.ENTRY_ROOM):
         raise InvalidError(f"{what} has {len(data):,} bytes: at most {MAX_DATA_BYTES:,} are allowed; store large files elsewhere")
     return len(data)
 
@@ -276,8 +275,8 @@ def _room(changes: Iterable[Change]) -> int:
             data = change.head
         else:
             data = change.writes[0].data if isinstance(change, PutWrites) and change.writes else b""
-        if data.startswith(FRAMES):
-            return _ENTRY_ROOM
+        if data.startswith(frames.FRAMES):
+            return frames.ENTRY_ROOM
     return 0
 
 
