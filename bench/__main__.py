@@ -12,7 +12,7 @@ from pathlib import Path
 from .report import Row, format_table, write_json
 from .topics import Plan, Topic
 
-NAMES = ("core", "streams", "chatkit", "service", "mcp", "langgraph")
+NAMES = ("core", "streams", "chatkit", "service", "mcp", "langgraph", "operate")
 """The benchmarks: packages here, each with its `TOPICS`."""
 
 

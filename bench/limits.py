@@ -62,6 +62,7 @@ LIMITS: Final = {
     "get/200": Limit(1.2),
     "against-peers": Limit(1),
     "delta-history": Limit(1, "trips"),
+    "import-rate": Limit(1.5),
     "throughput-16": Limit(1.5, "x throughput", at_least=True),
 }
 

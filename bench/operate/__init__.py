@@ -1,0 +1,10 @@
+"""What it costs to operate clew: `python -m bench operate`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from ..topics import Topic
+from . import moving
+
+TOPICS: Final[tuple[Topic, ...]] = (moving.TOPIC,)
