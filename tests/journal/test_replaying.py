@@ -254,3 +254,17 @@ async def test_a_part_that_is_away_holds_up_no_other(tmp_path: Path) -> None:
         await backend.drained()
         assert said(await store.items.page(away)) == [0]
     await server.end()
+
+
+async def test_appends_that_make_their_thread_go_together(instance: Open, server: Faulty) -> None:
+    store = await instance()
+    server.is_away = True
+    thread = Ref("ada", "made")
+    for number in range(20):
+        await store.items.append(thread, NewItem.json(number), create=True, title=f"{number}")
+    server.is_away = False
+    tries = server.tries
+    await journal_of(store).drained()
+    assert server.tries - tries <= 4
+    assert said(await store.items.page(thread, limit=100)) == list(range(20))
+    assert (await store.threads.get(thread)).title == "0"

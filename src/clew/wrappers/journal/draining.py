@@ -10,7 +10,7 @@ import contextlib
 import logging
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from itertools import islice
 from typing import Final
 
@@ -70,6 +70,8 @@ class Drainer:
         """How long the last pause of a partition was, and when it ends by the loop's clock."""
         self._pause, self._next_try = FIRST_S, 0.0
         """The next pause while all of the store is away, and when the one that lasts ends."""
+        self._next: list[Plan] = []
+        """What goes out next, where that is known."""
         self._finished = Finished()
         self._waiters: dict[Partition, list[asyncio.Future[None]]] = {}
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
@@ -153,11 +155,27 @@ class Drainer:
 
     async def _round(self) -> bool:
         """Write the next commits of some partitions; tell whether there was nothing to do yet."""
-        picks = self._pick()
-        if not picks and not self._finished:
-            return True
-        plans = await self._plan(picks)
-        answers = await asyncio.gather(*(self._send(plan) for plan in plans))
+        plans, self._next = self._next, []
+        if self.away is not None:
+            # What else was planned is planned again, the same, when it is back.
+            plans = [plan for plan in plans if not self._pauses.get(plan.flight.partition)][:1]
+            if plans and asyncio.get_running_loop().time() < self._next_try:
+                plans = []
+        if not plans:
+            picks = self._pick()
+            if not picks and not self._finished:
+                return True
+            plans = await self._plan(picks)
+        tasks = [asyncio.create_task(self._send(plan)) for plan in plans]
+        try:
+            # The next ones are read while these are on their way.
+            others = [] if self.away is not None else self._pick({plan.flight.partition for plan in plans})
+            if others:
+                self._next = await self._plan(others)
+            answers = await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
         failed = [error for error in answers if error is not None and not isinstance(error, REFUSALS)]
         for plan, error in zip(plans, answers, strict=True):
             self._note(plan, error)
@@ -165,13 +183,13 @@ class Drainer:
             await self._look(len(failed) < len(plans), failed)
         return False
 
-    def _pick(self) -> list[Pick]:
+    def _pick(self, under_way: Collection[Partition] = ()) -> list[Pick]:
         now = asyncio.get_running_loop().time()
         picks: list[Pick] = []
         if self.away is not None and now < self._next_try:
             return picks
         for partition, seqs in self.queues.items():
-            if partition in self._pauses and self._pauses[partition][1] > now:
+            if partition in under_way or (partition in self._pauses and self._pauses[partition][1] > now):
                 continue
             flight = self._flights.get(partition)
             most = MOST_CHANGES if flight is None else MOST_CHANGES * 2
@@ -313,7 +331,8 @@ class Drainer:
 
     def _trouble(self, error: Exception) -> None:
         said = f"{type(error).__name__}: {error}"
-        if said != self.trouble:
+        if self.trouble is None:
+            # One line for each time that it begins, and not one for each try.
             log.warning("what waits in the journal cannot be written yet: %s", said, extra={"event": "journal_trouble"})
         self.trouble = said
 

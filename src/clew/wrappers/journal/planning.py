@@ -66,7 +66,8 @@ def finish(db: sqlite3.Connection, finished: Finished) -> None:
     """Take what is over out of the file; what was refused is kept aside."""
     for seq, reason in finished.refused:
         put_aside(db, seq, reason)
-    db.executemany("DELETE FROM entry WHERE seq = ?", ((seq,) for seq in finished.seqs))
+    for start in range(0, len(finished.seqs), MOST_CHANGES):
+        db.execute(f"DELETE FROM entry WHERE seq IN ({','.join(map(str, finished.seqs[start : start + MOST_CHANGES]))})")
     db.executemany("DELETE FROM flight WHERE first = ?", ((first,) for first in finished.flights))
 
 
@@ -106,14 +107,15 @@ def _make_plan(db: sqlite3.Connection, pick: Pick) -> Plan | str:
             break
         if not other.is_plain or other.expect != write.expect or other.listed != write.listed:
             break
-        keys = {(change.log, change.entry.key) for change in other.changes if isinstance(change, Append)}
+        keys = [(change.log, change.entry.key) for change in other.changes if isinstance(change, Append)]
         size += len(body)
         # What has an id of another one is a repeated call: it goes by itself, as it came.
         if taken and pick.last is None and (size > MOST_BYTES or len(changes) + len(other.changes) > MOST_CHANGES):
             break
-        if len(keys) < len(other.changes) or ids & keys:
+        before = len(ids)
+        ids.update(keys)
+        if len(ids) < before + len(other.changes):
             break
-        ids |= keys
         changes += other.changes
         taken.append(seq)
     if not taken:

@@ -59,8 +59,11 @@ class Write(NamedTuple):
 
     @property
     def is_plain(self) -> bool:
-        """Whether it may go to the store in one commit with others: appends alone, without a token of their own."""
-        return self.once is None and not self.header and self.expect != 0
+        """Whether it may go to the store in one commit with others: appends alone, without a token of their own.
+
+        The header of the first one then makes the partition for all of them.
+        """
+        return self.once is None and self.expect != 0
 
 
 def can_keep(write: Write) -> bool:
