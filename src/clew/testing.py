@@ -16,6 +16,7 @@ from .backends.sqlite import SqliteBackend
 from .backends.sqlite.address import parse_address
 from .checkpointing import Checkpointing
 from .checkpoints import CheckpointPage, Trace
+from .erasing import Erased, Erasing
 from .limits import TOMBSTONE_MS
 from .records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Once, Page, Partition, Snapshot
 from .runs import EventId, EventPage, Run, RunEvent
@@ -64,7 +65,19 @@ async def memory_store(*, clock: FixedClock | None = None) -> AsyncGenerator[Sto
 
 
 class WholeBackend(
-    Backend, Listing, Cataloguing, Leasing, Expiry, Values, Splicing, Collecting, Running, Checkpointing, Pinging, Protocol
+    Backend,
+    Listing,
+    Cataloguing,
+    Leasing,
+    Expiry,
+    Values,
+    Splicing,
+    Collecting,
+    Running,
+    Checkpointing,
+    Erasing,
+    Pinging,
+    Protocol,
 ):
     """A backend with every optional power, as those of clew are."""
 
@@ -287,6 +300,24 @@ class Recorder:
     ) -> Trace:
         """See Checkpointing.trace_checkpoint."""
         return await self._note("trace_checkpoint", partition).trace_checkpoint(partition, branch, id, channels, **arguments)
+
+    # -- erasing ------------------------------------------------------------------------------------------------------
+
+    async def list_owners(self, *, cursor: str | None = None) -> tuple[Sequence[str], str | None]:
+        """See Erasing.list_owners."""
+        return await self._note("list_owners", None).list_owners(cursor=cursor)
+
+    async def erase_owner(self, owner: str, *, cursor: str | None = None, dry: bool = False) -> Erased:
+        """See Erasing.erase_owner."""
+        return await self._note("erase_owner", owner).erase_owner(owner, cursor=cursor, dry=dry)
+
+    async def erase_keys(self, prefix: str, **arguments: Any) -> Erased:  # passed through as they are
+        """See Erasing.erase_keys."""
+        return await self._note("erase_keys", prefix).erase_keys(prefix, **arguments)
+
+    async def scrub(self) -> Sequence[str]:
+        """See Erasing.scrub."""
+        return await self._note("scrub", None).scrub()
 
     async def ping(self) -> None:
         """See Pinging.ping."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,14 @@ from typing import Any
 import pytest
 
 import clew
+from clew.backends.sqlite import SqliteBackend
 from clew.cli.app import app
 from clew.cli.forgetting import KEYS_OWNER
 from clew.cli.running import start
+from clew.erasing import Erased
 from clew.files import Files, connect_files, volume_key
 from clew.files.forgetting import SYSTEM, TEAM, UNSENT
+from clew.records import Partition, PutDocument
 from clew.service import keys, volumes
 from tests.journal.test_command import leave
 
@@ -82,3 +86,43 @@ def test_what_waits_in_a_journal_goes_too(url: str, tmp_path: Path, capsys: pyte
     files = [*tmp_path.glob("store.db*"), *(tmp_path / "journal").iterdir()]
     assert len(files) > 1
     assert not [file for file in files for text in (b"left behind", b"for nobody") if text in file.read_bytes()]
+
+
+class Typed(io.StringIO):
+    """A keyboard."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_person_is_shown_what_there_is_and_asked(
+    url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fill_one() -> None:
+        async with clew.connect(url) as store:
+            await store.threads.create("babbage")
+
+    asyncio.run(fill_one())
+    for answer, left in (("n\n", 1), ("y\n", 0)):
+        monkeypatch.setattr("sys.stdin", Typed(answer))
+        assert start(app, ["forget", "babbage"]) == 0
+        said = capsys.readouterr()
+        assert "found: 1 documents, 1 partitions" in said.out
+        assert "Erase all of 'babbage' for good?" in said.err + said.out
+        assert run(capsys, "forget", "babbage", "--dry-run", "--json")[1]["found"].get("partitions", 0) == left
+    assert "left: nothing" in said.out
+
+
+def test_a_writer_who_goes_on_is_told_by_the_exit_code(
+    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    erase = SqliteBackend.erase_owner
+
+    async def write_again(self: SqliteBackend, owner: str, *, cursor: str | None = None, dry: bool = False) -> Erased:
+        if cursor is None:
+            await self.commit(Partition(owner, "late"), [PutDocument("d", b"1")])
+        return await erase(self, owner, cursor=cursor, dry=dry)
+
+    monkeypatch.setattr(SqliteBackend, "erase_owner", write_again)
+    code, told = run(capsys, "forget", "babbage", "--yes", "--no-scrub", "--json")
+    assert (code, told["left"]["partitions"]) == (8, 1)

@@ -98,8 +98,10 @@ async def _erase(store: Store, settings: Settings, owner: str, keys: Sequence[Ow
     with progress() as bar:
         task = bar.add_task("looking" if dry else "erasing", total=None)
         found, left = Counter[str](), Counter[str]()
-        found["API keys"] = await _erase_api_keys(store, owner, dry=dry)
-        left["API keys"] = await _erase_api_keys(store, owner, dry=True) if found["API keys"] else 0
+        found["API keys"], unread = await _erase_api_keys(store, owner, dry=dry)
+        left["API keys"] = (await _erase_api_keys(store, owner, dry=True))[0] if found["API keys"] else 0
+        # Whose they are cannot be told, so that nothing is proven.
+        left["API keys that cannot be read"] = unread
         found["writes in journals"], notes = await _erase_journals(settings, owner, dry=dry)
         done = await store.forget(
             owner, keys=keys, dry=dry, scrub=scrub, told=lambda counts: bar.update(task, advance=sum(counts.values()))
@@ -111,19 +113,21 @@ async def _erase(store: Store, settings: Settings, owner: str, keys: Sequence[Ow
     return Looked(+found, +left, [*done.notes, *notes])
 
 
-async def _erase_api_keys(store: Store, owner: str, *, dry: bool) -> int:
-    """Take back the API keys that speak for the owner, and return how many there were."""
-    names, cursor = [], None
+async def _erase_api_keys(store: Store, owner: str, *, dry: bool) -> tuple[int, int]:
+    """Take back the API keys that speak for the owner, and return how many there were, and how many records cannot be read."""
+    names: list[str] = []
+    unread, cursor = 0, None
     while True:
         page = await store.threads.list(KEYS_OWNER, limit=MAX_PAGE, cursor=cursor)
         names += [each.id for each in page if each.metadata.get("user") == owner]
+        unread += sum(each.unreadable is not None for each in page)
         cursor = page.cursor
         if not page.has_more:
             break
     for name in [] if dry else names:
         # Without a tombstone: no other key ever has this name.
         await store.backend.drop(Partition(KEYS_OWNER, name), tombstone_ms=0)
-    return len(names)
+    return len(names), unread
 
 
 async def _erase_journals(settings: Settings, owner: str, *, dry: bool) -> tuple[int, list[str]]:
