@@ -63,6 +63,9 @@ LIMITS: Final = {
     "against-peers": Limit(1),
     "delta-history": Limit(1, "trips"),
     "import-rate": Limit(1.5),
+    "journal-overhead": Limit(1.05),
+    "journal-accept": Limit(1.3),
+    "journal-replay": Limit(1.3),
     "throughput-16": Limit(1.5, "x throughput", at_least=True),
 }
 

@@ -5,6 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from ..topics import Topic
-from . import moving
+from . import journal, moving
 
-TOPICS: Final[tuple[Topic, ...]] = (moving.TOPIC,)
+TOPICS: Final[tuple[Topic, ...]] = (moving.TOPIC, journal.TOPIC)
