@@ -9,9 +9,9 @@ from ..accepting import Accepting
 from ..backend import Backend, Cataloguing, Collecting, Describing, Expiry, Leasing, Listing, Pinging, Running, Values
 from ..checkpointing import Checkpointing
 from ..errors import ConflictError, FencedError, ReusedTokenError
-from ..limits import TOMBSTONE_MS, check_changes, check_once, check_partition
+from ..limits import TOMBSTONE_MS, check_appends, check_changes, check_log, check_once, check_partition
 from ..nearest import Nearest
-from ..records import Catalogue, Change, Commit, Entry, Once, Page, Partition, Snapshot
+from ..records import Append, Catalogue, Change, Commit, Entry, Once, Page, Partition, Snapshot
 from ..splicing import Splicing
 from .changes import encode_changes, has_condition, match_stored
 from .checkpoints import CodedCheckpoints
@@ -92,9 +92,18 @@ class Coded:
     ) -> Commit:
         """See Backend.commit."""
         check_partition(partition)
-        check_changes(changes)
+        if len(changes) == 1 and isinstance(change := changes[0], Append):
+            # The commonest commit, which has no condition.
+            check_log(change.log)
+            check_appends([change])
+            sent = Append(change.log, self.coding.encode_entry(partition, change.log, change.entry), change.fresh)
+            if once is None:
+                return await self.inner.commit(partition, [sent], expect=expect, listed=listed)
+            encoded: Sequence[Change] = [sent]
+        else:
+            check_changes(changes)
+            encoded = encode_changes(self.coding, partition, changes)
         token, digest = check_once(once)
-        encoded: Sequence[Change] = encode_changes(self.coding, partition, changes)
         if token is None or not digest:
             return await self._commit(partition, changes, encoded, expect, once, listed)
         digests = self.coding.encode_digests(of_token(partition, token), digest)

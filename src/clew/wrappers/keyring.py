@@ -12,6 +12,7 @@ import binascii
 import hmac
 import re
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Final
 
 from ..errors import InvalidError, MissingExtraError, UnreadableError
@@ -22,6 +23,8 @@ try:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 except ImportError as e:
     raise MissingExtraError("encryption", "encryption") from e
+
+__all__ = ["NONCE_BYTES", "InvalidTag", "Key", "Keyring", "read_key_id"]
 
 VERSION: Final = 1
 """Of the frame: what this code writes, and the newest it reads."""
@@ -49,7 +52,7 @@ class Key:
 
     def hash(self, place: bytes, data: bytes) -> bytes:
         """Return 32 bytes that nobody can tell from random ones without the key."""
-        return hmac.digest(self._hashing, b"%d:%b%b" % (len(place), place, data), "sha256")
+        return blake2b(b"%d:%b%b" % (len(place), place, data), digest_size=32, key=self._hashing).digest()
 
 
 class Keyring:

@@ -10,7 +10,7 @@ from ..frames import SEALED
 from ..limits import MAX_DIGEST_BYTES
 from ..records import FORMAT, Entry, Partition
 from .coding import mark
-from .keyring import NONCE_BYTES, Keyring
+from .keyring import NONCE_BYTES, InvalidTag, Keyring
 from .places import of_log
 
 _PLAIN = "it is not encrypted, and encryption_plain=refuse: it is from before encryption was turned on, or not from clew"
@@ -58,19 +58,18 @@ class Sealing:
         prefix = of_log(partition, log)
         first, step = stored[0].position, 1 if stored[-1].position >= stored[0].position else -1
         if stored[-1].position - first == step * (count - 1):
-            # The usual page, all of the newest key and without a hole, at once.
+            # The usual page, all of the newest key and without a hole, at once. What has another key does not open with this one.
             key = self._keyring.newest
             decrypt, start = key.decrypt, len(key.header)
             end, bound = start + NONCE_BYTES, key.header + prefix
-            if all([each.data.startswith(key.header) for each in stored]):
-                try:
-                    opened = [decrypt(each.data[start:end], each.data[end:], bound + each.key) for each in stored]
-                except Exception:  # whatever is wrong with one of them: found out below, one by one
-                    pass
-                else:
-                    entries = decode_entries(opened, first, step)
-                    if len(entries) == count:
-                        return entries
+            try:
+                opened = [decrypt((data := each.data)[start:end], data[end:], bound + each.key) for each in stored]
+            except (InvalidTag, ValueError):
+                # Which of them is wrong, and how, is found out one by one.
+                return [self._open(prefix, each) for each in stored]
+            entries = decode_entries(opened, first, step)
+            if len(entries) == count:
+                return entries
         return [self._open(prefix, each) for each in stored]
 
     def _open(self, prefix: bytes, stored: Entry) -> Entry:
