@@ -66,6 +66,8 @@ LIMITS: Final = {
     "journal-overhead": Limit(1.05),
     "journal-accept": Limit(1.3),
     "journal-replay": Limit(1.3),
+    "encryption-overhead": Limit(1.2),
+    "compression-memory": Limit(0.6),
     "throughput-16": Limit(1.5, "x throughput", at_least=True),
 }
 

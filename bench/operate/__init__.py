@@ -5,6 +5,6 @@ from __future__ import annotations
 from typing import Final
 
 from ..topics import Topic
-from . import journal, moving
+from . import coding, journal, moving, shrinking
 
-TOPICS: Final[tuple[Topic, ...]] = (moving.TOPIC, journal.TOPIC)
+TOPICS: Final[tuple[Topic, ...]] = (moving.TOPIC, journal.TOPIC, coding.TOPIC, shrinking.TOPIC)
