@@ -32,9 +32,6 @@ app = typer.Typer(
 app.add_typer(keys.app, name="keys")
 app.add_typer(journals.app, name="journal")
 app.add_typer(retention.app, name="retention")
-app.command(epilog="Examples:  clew forget ada --dry-run    clew forget ada --yes --json    clew forget clew:team:red")(
-    forgetting.forget
-)
 
 Url = Annotated[str | None, typer.Option("--url", help="The store; CLEW_URL, REDIS_URL or the embedded file otherwise.")]
 Owner = Annotated[str | None, typer.Option("--owner", help="Whose threads; CLEW_OWNER or the user's name otherwise.")]
@@ -226,6 +223,11 @@ def drop(
             note(f"deleted {thread}")
 
     run(work())
+
+
+app.command(epilog="Examples:  clew forget ada --dry-run    clew forget ada --yes --json    clew forget clew:team:red")(
+    forgetting.forget
+)
 
 
 @app.command(
