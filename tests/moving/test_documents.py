@@ -125,7 +125,7 @@ async def test_threads_of_merak_are_read_by_chatkit(foreign: Redis, store: clew.
     ]
     assert stored[2].json() == {"thread_id": "thr_1", **newer}
     again = await bring("merak", only="eve")
-    assert (again.threads, again.items, again.there) == (2, 0, 2)
+    assert (again.threads, again.items, again.there, again.others) == (2, 0, 2, 2)
 
 
 async def test_routes_of_codecoder_are_copied_and_indexed(

@@ -130,6 +130,7 @@ def test_the_command_tells_people_and_programs_what_was_moved_and_left(
         "values": 0,
         "routes": 0,
         "there": 0,
+        "others": 0,
         "left": 1,
         "details": [broken | {"reason": "it cannot be read (DecodeError)"}],
     }

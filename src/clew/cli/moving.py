@@ -63,6 +63,8 @@ async def move_in(
     if left > len(details):
         note(f"left: {left - len(details)} more")
     there = counts.pop("there")
+    if others := counts.pop("others", 0):
+        note(f"{others} threads of other owners than {settings.owner!r} were left out")
     said = ", ".join(f"{count} {name}" for name, count in counts.items() if count or name == "threads")
     if dry_run:
         note(f"would move {said}; {left} things cannot be moved; nothing was written")
@@ -84,7 +86,7 @@ async def _move_keys(
         prefix=prefix,
         only=settings.owner if settings.owner_named else None,
     )
-    counts = {name: getattr(report, name) for name in ("threads", "items", "values", "routes", "there")}
+    counts = {name: getattr(report, name) for name in ("threads", "items", "values", "routes", "there", "others")}
     return counts, report.left, report.details
 
 

@@ -98,7 +98,11 @@ class FoundList(FoundThread):
         """Return how many elements were cut off the list's beginning since it was first read."""
         if mark is None:
             return 0
-        known = msgspec.convert(mark, Mark)
+        try:
+            known = msgspec.convert(mark, Mark)
+        except msgspec.ValidationError:
+            # A note that somebody else wrote: the ids tell what is there.
+            return 0
         found = await self._find(known.last, known.next - known.base) if known.last else None
         return known.base if found is None else known.next - found
 

@@ -22,7 +22,7 @@ from .records import Broken, Found, FoundRoute, FoundThread, FoundValue, Report,
 
 T = TypeVar("T")
 
-OPEN: Final = 32
+OPEN: Final = 64
 """Rows that are opened together."""
 WIDE: Final = 4
 """Threads whose items are read at once."""
@@ -63,8 +63,9 @@ class Mover:
         done, total = 0, source.count()
         self._step(0, total)
         for rows in source.rows(OPEN):
-            found = await _all(source.open(row) for row in rows if self._is_wanted(row))
-            await self._move(found)
+            wanted = [row for row in rows if self._is_wanted(row)]
+            self.report.others += len(rows) - len(wanted)
+            await self._move(await _all(source.open(row) for row in wanted))
             done += len(rows)
             self._step(done, max(done, total))
         return self.report

@@ -178,6 +178,7 @@ class Report(Leaving[Broken]):
         threads: threads that were looked at.
         items, values, routes: those that were put; of a dry run, those that were read.
         there: items, values and routes that were there already, and stayed as they are.
+        others: threads of other owners than the one that was asked for.
     """
 
     threads: int = 0
@@ -185,6 +186,7 @@ class Report(Leaving[Broken]):
     values: int = 0
     routes: int = 0
     there: int = 0
+    others: int = 0
 
 
 def reason_of(error: BaseException) -> str:

@@ -10,6 +10,7 @@ Users, threads and ids are percent-encoded. Each user's threads become that user
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import quote, unquote_to_bytes
@@ -41,17 +42,17 @@ class MerakSource(RedisSource):
     async def learn(self, tell: Tell) -> None:
         """See Source.learn."""
         async for keys in self.keys.keys(self._prefix):
-            rows = []
+            found = []
             for key in keys:
                 user, thread, rest = key.removeprefix(self._prefix).partition(_THREAD)
                 if not thread or not rest.endswith(_METADATA) or rest.count(b":") != 1:
                     continue
                 try:
-                    owner, id = _text(user), _text(rest.removesuffix(_METADATA))
-                    rows.append((owner, await self._when(user, id), id, key))
+                    found.append((user, _text(user), _text(rest.removesuffix(_METADATA)), key))
                 except UnicodeDecodeError as error:
                     tell(Broken("thread", name_of(key), reason_of(error)))
-            self.names.add(rows)
+            times = await asyncio.gather(*(self._when(user, id) for user, _, id, _ in found))
+            self.names.add((owner, when, id, key) for (_, owner, id, key), when in zip(found, times, strict=True))
 
     async def _when(self, user: bytes, id: str) -> str:
         """Return what orders a thread among the user's: its score in the index; what is not in it comes last."""
