@@ -36,7 +36,7 @@ async def test_a_move_that_is_interrupted_goes_on_and_doubles_nothing(
     foreign: Redis, foreign_url: str, store: clew.Store, bring: Bring, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for n in range(OPEN + 3):
-        put(foreign, f"s{n:02}", 3)
+        put(foreign, f"s{n:03}", 3)
     put(foreign, "long", 300)
     append, calls = store.items.append, []
 
@@ -55,7 +55,7 @@ async def test_a_move_that_is_interrupted_goes_on_and_doubles_nothing(
     assert report.there >= 19 * 3
     assert await contents(store, "long") == [f"message {n}" for n in range(300)]
     for n in range(OPEN + 3):
-        assert await contents(store, f"s{n:02}") == ["message 0", "message 1", "message 2"]
+        assert await contents(store, f"s{n:03}") == ["message 0", "message 1", "message 2"]
     assert (await bring("openai-agents")).items == 0
 
 
@@ -63,21 +63,21 @@ async def test_what_comes_and_goes_during_a_move_harms_nothing_and_comes_with_th
     foreign: Redis, foreign_url: str, store: clew.Store, bring: Bring
 ) -> None:
     for n in range(2 * OPEN):
-        put(foreign, f"s{n:02}", 2)
+        put(foreign, f"s{n:03}", 2)
 
     def step(done: int, total: int) -> None:
         assert total == 2 * OPEN
         if done == OPEN:
             put(foreign, "new", 2)
-            put(foreign, "s00", 1, first=2)
-            put(foreign, f"s{2 * OPEN - 1:02}", 1, first=2)
-            foreign.delete(f"agents:session:s{2 * OPEN - 2:02}:messages")
+            put(foreign, "s000", 1, first=2)
+            put(foreign, f"s{2 * OPEN - 1:03}", 1, first=2)
+            foreign.delete(f"agents:session:s{2 * OPEN - 2:03}:messages")
 
     report = await move("openai-agents", foreign_url, store, "ada", step)
     assert (report.threads, report.items, report.left) == (2 * OPEN - 1, 2 * (2 * OPEN - 1) + 1, 0)
     report = await bring("openai-agents")
     assert (report.items, report.left) == (3, 0)
-    assert await contents(store, "s00") == ["message 0", "message 1", "message 2"]
+    assert await contents(store, "s000") == ["message 0", "message 1", "message 2"]
 
 
 async def test_a_long_list_is_read_in_bounded_memory(foreign: Redis, bring: Bring) -> None:
