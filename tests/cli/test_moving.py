@@ -125,6 +125,9 @@ def test_people_are_told_whose_threads_they_become_and_what_was_left(
         monkeypatch.setenv(name, value)
     source = str(tmp_path / "langgraph.db")
     words = ["import", "--layout", "langgraph-sqlite", source]
+    assert run(app, [*words, "--dry-run"]) == 7
+    said = capsys.readouterr()
+    assert "would move 1 threads, 2 checkpoints, 4 writes; 1 things cannot be moved; nothing was written" in said.err
     assert run(app, words) == 7
     said = capsys.readouterr()
     assert said.out == ""
