@@ -45,6 +45,12 @@ def url_from(file: Path | None = None, **environ: str) -> str:
         ),
         ({"REDIS_URL": "redis://a", "CLEW_NAMESPACE": "n"}, "redis://a?namespace=n", "REDIS_URL"),
         ({"CLEW_URL": "redis://a?timeout=1", "CLEW_NAMESPACE": "n&x"}, "redis://a?timeout=1&namespace=n%26x", "CLEW_URL"),
+        (
+            {"CLEW_URL": "redis://a?timeout=1", "CLEW_ON_OUTAGE": "journal", "CLEW_JOURNAL": "/var/a b"},
+            "redis://a?timeout=1&on_outage=journal&journal=/var/a%20b",
+            "CLEW_URL",
+        ),
+        ({"CLEW_URL": "memory://?on_outage=raise", "CLEW_ON_OUTAGE": "journal"}, "memory://?on_outage=raise", "CLEW_URL"),
     ],
     ids=str,
 )
@@ -57,6 +63,7 @@ def test_the_store_is_found(environ: dict[str, str], url: str, source: str) -> N
     ("environ", "said"),
     [
         ({"CLEW_ULR": "memory://"}, r"CLEW_ULR is not known.*CLEW_URL, CLEW_NAMESPACE, CLEW_OWNER"),
+        ({"CLEW_ON_OUTAGE": "ignore"}, "CLEW_ON_OUTAGE must be raise or journal"),
         ({"CLEW_NAMESPACE": "n"}, "CLEW_NAMESPACE is for Redis"),
         ({"CLEW_URL": "memory://", "CLEW_NAMESPACE": "n"}, "CLEW_NAMESPACE is for Redis"),
         ({"CLEW_URL": "redis://a?namespace=m", "CLEW_NAMESPACE": "n"}, "leave one of them out"),
