@@ -36,7 +36,8 @@ async def test_what_can_be_accepted_while_redis_is_away_is_there_after(serve: Se
         server.restart()
 
         async def is_back() -> bool:
-            return (await api.nobody.get("/readyz")).json() == {
+            found: object = (await api.nobody.get("/readyz")).json()
+            return found == {
                 "ready": True,
                 "checks": {"worker": "ok", "store": "ok", "files": "ok"},
                 "journal": {"depth": 0, "aside": 0},
