@@ -1,6 +1,6 @@
 """An S3 server: moto's, a process of its own, whose buckets are in its memory. It knows conditional writes and parts.
 
-It is not Amazon's: it checks signatures only when told to, and its promises about many writers at once are its own.
+It is not Amazon's: it checks signatures only when told to. `s3_program.py` has it keep S3's promise about conditional writes.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import sys
 import urllib.error
 import urllib.request
 from importlib.util import find_spec
+from pathlib import Path
 from urllib.parse import quote
 
 from .binaries import MissingBinaryError
@@ -44,7 +45,7 @@ class ObjectServer(Single):
 
     def run(self) -> None:
         """Run its process, which has no buckets then, and wait until it answers."""
-        self.process.launch([sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)])
+        self.process.launch([sys.executable, str(Path(__file__).with_name("s3_program.py")), str(self.port)])
 
         def answers() -> bool:
             if not self.process.pid:
