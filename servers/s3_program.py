@@ -33,7 +33,7 @@ def take_turns(application: Application) -> Application:
 
 def main(port: int) -> None:
     """Serve on a port of loopback, until killed."""
-    moto = DomainDispatcherApplication(create_backend_app)  # type: ignore[no-untyped-call]  # moto's
+    moto = DomainDispatcherApplication(create_backend_app)
     run_simple("127.0.0.1", port, take_turns(moto), threaded=True, request_handler=MotoRequestHandler)
 
 
