@@ -20,7 +20,7 @@ from .conftest import OWNER, Clew, told
 
 DOCS = (Path(__file__).resolve().parents[2] / "docs/cli.md").read_text()
 COMMANDS = sorted(vars(get_command(app))["commands"])
-WITHOUT_JSON = ("keys", "mcp", "serve")
+WITHOUT_JSON = ("journal", "keys", "mcp", "retention", "serve")
 """A group, whose commands have it, and what answers over HTTP."""
 
 

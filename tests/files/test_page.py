@@ -52,6 +52,7 @@ def test_the_public_names_are_these_and_each_verb_is_explained() -> None:
         "Reading",
         "connect_files",
         "fit",
+        "parse_files_url",
         "url_beside",
         "volume_key",
     ]

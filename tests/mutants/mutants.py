@@ -162,7 +162,7 @@ MUTANTS: Final[dict[str, Mutant]] = {
         lua("then return {'document', n} end", "then redis.call('HSET', meta, 'r', revision + 1) return {'document', n} end")
     ),
     "expect is ignored": Mutant(lua("elseif tonumber(expect) ~= revision then", "elseif false then")),
-    "present is ignored": Mutant(lua("if ARGV[1] ~= '' and revision == 0 then", "if false then")),
+    "present is ignored": Mutant(lua("if expect ~= '' and revision == 0 then", "if false then")),
     "once tokens outlive a drop": Mutant(
         lua("if i ~= 5 then redis.call('DEL', KEYS[i]) end", "if i ~= 5 and i ~= 3 then redis.call('DEL', KEYS[i]) end")
     ),
