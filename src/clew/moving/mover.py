@@ -200,8 +200,12 @@ async def _all(works: Iterable[Coroutine[Any, Any, T]]) -> list[T]:
     try:
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(work) for work in works]
-    except* ClewError as errors:
-        raise _first(errors) from None
+    except BaseExceptionGroup as errors:
+        told, others = errors.split(ClewError)
+        if told is None or others is not None:
+            raise
+        # Not by `except*`, in which some releases of Python 3.11 wrap what is raised in another group.
+        raise _first(told) from None
     return [task.result() for task in tasks]
 
 

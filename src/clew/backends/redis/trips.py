@@ -31,10 +31,14 @@ MAX_LOADS: Final = 10
 Confirmation = tuple[bytes, "Callable[[Reply], BaseException | None]"]
 """A command that ends every trip with writes, and what its reply means for them: an error, or None."""
 
+REFUSING: Final = frozenset(("append", "appends", "commit", "checkpoint", "drop", "splice"))
 REFUSALS: Final = frozenset(
-    b"gone absent conflict document entry changed cursor logs gap general made part fenced held runs other none large".split()
+    b"gone absent conflict document entry changed cursor logs gap general made part runs other none large".split()
 )
-"""What a script answers first that has written nothing: there is nothing to confirm."""
+"""What these scripts answer first where they have written nothing: there is nothing to confirm.
+
+Not who has a lease or a run: a primary that was cut off from its replicas knows no longer, and a producer would stop for it.
+"""
 
 Reply = Any
 """What hiredis gives: bytes, an int, None, a list of these, or a ResponseError where the command failed."""
@@ -73,8 +77,9 @@ class Request:
 
     def conclude(self, replies: list[Reply], error: BaseException) -> None:
         """Fail with `error`, since what was written is not confirmed; a refusal is told as it is."""
-        last = replies[-1]
-        if isinstance(last, list) and last and isinstance(last[0], bytes) and last[0] in REFUSALS:
+        last, script = replies[-1], self.script
+        known = script is not None and script.name in REFUSING
+        if known and isinstance(last, list) and last and isinstance(last[0], bytes) and last[0] in REFUSALS:
             self.settle(replies)
         else:
             self.fail(error)
