@@ -139,7 +139,11 @@ async def _append_nothing(backend: Backend, partition: Partition, expect: int | 
 def _describe(ids: Sequence[str], done: Commit, skip: int) -> Appended:
     if done.pending:
         return Appended(tuple(ids), (), _NONE, 0, committed_ms=done.committed_ms, pending=True)
-    outcomes = done.outcomes[skip : skip + len(ids)] if skip else done.outcomes[: len(ids)]
+    outcomes = done.outcomes
+    if len(outcomes) == 1 == len(ids) and outcomes[0] > 0 and not skip:
+        # The commonest append by far.
+        return Appended((ids[0],), outcomes, _NONE, done.revision, done.replayed, done.committed_ms)
+    outcomes = outcomes[skip : skip + len(ids)] if skip else outcomes[: len(ids)]
     # An item's outcome is never 0: that is the header's, of an earlier call with fewer items.
     if len(outcomes) < len(ids) or 0 in outcomes:
         raise ReusedTokenError("this once token was used for another call before: give each call a token of its own")

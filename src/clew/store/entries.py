@@ -29,6 +29,18 @@ def make_appends(items: NewItem | Sequence[NewItem], partition: Partition, once:
     Raises:
         InvalidError: something that is no NewItem, or a field of the wrong kind or size.
     """
+    if (
+        type(items) is NewItem
+        and once is None
+        and items.id is None
+        and items.created_ms is None
+        and type(items.data) is bytes
+        and (items.kind, items.codec, items.author, items.parent, items.status, items.links) == _PLAIN
+    ):
+        # The commonest append by far.
+        now = int(time.time() * 1000)
+        key = key_at(now)
+        return [key.hex()], [Append(LOG, Entry(FORMAT, key, now, items.data), True)]
     batch = [items] if isinstance(items, NewItem) else items
     if not isinstance(batch, Sequence) or isinstance(batch, str | bytes):
         raise InvalidError(f"items must be a clew.NewItem or a sequence of them, not {type(items).__name__}")
