@@ -200,10 +200,6 @@ def check_same_use(kept: bytes, digest: bytes) -> None:
 def check_appends(changes: Sequence[Append]) -> None:
     """Raise InvalidError as `check_changes` would, for some appends to one log whose name is known to be good."""
     total = 0
-    if len(changes) == 1:
-        entry = changes[0].entry
-        if type(entry.data) is bytes and len(entry.data) <= MAX_DATA_BYTES and 1 < len(entry.key) < MAX_ID_BYTES:
-            return
     for change in changes:
         entry = change.entry
         data, key = entry.data, entry.key
