@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ import pytest
 from clew.backends.sqlite import open_backend
 from clew.backends.sqlite.address import Address, parse_address
 from clew.backends.sqlite.connection import open_writer
-from clew.backends.sqlite.migrating import APPLICATION_ID, known_migrations
+from clew.backends.sqlite.migrating import APPLICATION_ID, check_schema, known_migrations, migrate
 from clew.codec import make_entry
 from clew.errors import ClewError, InvalidError, UnsupportedError
 from clew.records import Append, Partition
@@ -121,6 +122,25 @@ async def test_a_file_of_another_program_is_left_as_it_is(path: Path) -> None:
         with pytest.raises(UnsupportedError, match="of another program"):
             await open_backend(f"sqlite:///{path}")
         assert path.read_bytes() == before
+
+
+def test_a_file_that_another_process_prepares_at_this_moment_is_seen_as_it_was(path: Path) -> None:
+    scripts = known_migrations()
+    with (
+        closing(sqlite3.connect(path, isolation_level=None)) as db,
+        closing(sqlite3.connect(path, isolation_level=None)) as other,
+    ):
+        db.execute("PRAGMA journal_mode = WAL")
+        prepared: list[int] = []
+
+        def meanwhile(statement: str) -> None:
+            if statement == "PRAGMA user_version" and not prepared:
+                prepared.append(migrate(other, "theirs", scripts))
+
+        db.set_trace_callback(meanwhile)
+        assert check_schema(db, "ours", len(scripts)) == 0
+        assert prepared == [len(scripts)]
+        assert check_schema(db, "ours", len(scripts)) == len(scripts)
 
 
 async def test_a_file_that_is_no_database_is_left_as_it_is(path: Path) -> None:

@@ -31,18 +31,15 @@ def check_schema(db: sqlite3.Connection, name: str, newest: int) -> int:
     Raises:
         UnsupportedError: the file is another program's, or a newer clew's.
     """
-    application = _read_number(db, "application_id")
-    version = _read_number(db, "user_version")
-    if application != APPLICATION_ID:
-        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if application or version or tables:
-            raise UnsupportedError(
-                f"{name} is a SQLite file of another program: name a file of clew's, or one that is not there yet"
-            )
-        return 0
-    if version > newest:
-        raise UnsupportedError(f"{name} has schema {version}, and this clew knows up to {newest}: upgrade clew to use the file")
-    return version
+    if db.in_transaction:
+        return _look_at_schema(db, name, newest)
+    # One look: another process may be making the schema just now, and half of it would seem another program's.
+    db.execute("BEGIN")
+    try:
+        return _look_at_schema(db, name, newest)
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
 
 
 def migrate(db: sqlite3.Connection, name: str, migrations: Sequence[str]) -> int:
@@ -67,6 +64,21 @@ def migrate(db: sqlite3.Connection, name: str, migrations: Sequence[str]) -> int
             db.execute("ROLLBACK")
         raise
     return newest
+
+
+def _look_at_schema(db: sqlite3.Connection, name: str, newest: int) -> int:
+    application = _read_number(db, "application_id")
+    version = _read_number(db, "user_version")
+    if application != APPLICATION_ID:
+        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        if application or version or tables:
+            raise UnsupportedError(
+                f"{name} is a SQLite file of another program: name a file of clew's, or one that is not there yet"
+            )
+        return 0
+    if version > newest:
+        raise UnsupportedError(f"{name} has schema {version}, and this clew knows up to {newest}: upgrade clew to use the file")
+    return version
 
 
 def _read_number(db: sqlite3.Connection, pragma: str) -> int:
