@@ -87,8 +87,9 @@ class Traffic:
             partition = fresh_partition()
             await insist(lambda at=partition: self.writer.commit(at, [Append("items", make_entry(new_id(), b"{}"))]))  # type: ignore[misc]
             self.stories.append(await self._begin(partition, random.Random(self.seed * 1000 + number)))
-        shaking = asyncio.create_task(cast(Any, trouble(self)))
-        try:
+        async with asyncio.TaskGroup() as everything:
+            # In a group: what fails there ends the traffic, which would insist for ever on a store that stays away.
+            shaking = everything.create_task(cast(Any, trouble(self)))
             async with asyncio.TaskGroup() as group:
                 for story in self.stories:
                     group.create_task(self._produce(story))
@@ -96,11 +97,7 @@ class Traffic:
                         story.readers.append(Reader())
                         backend = self.readers[number % len(self.readers)]
                         group.create_task(self._read(story, story.readers[-1], backend, random.Random(f"{self.seed}{number}")))
-            if shaking.done():
-                shaking.result()
-        finally:
             shaking.cancel()
-            await asyncio.gather(shaking, return_exceptions=True)
 
     async def grow(self, more: int, timeout: float = 60) -> None:  # noqa: ASYNC109
         """Wait until so many more events are delivered."""
