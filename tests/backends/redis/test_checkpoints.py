@@ -9,7 +9,7 @@ import pytest
 
 from clew.backends.redis import RedisBackend, open_backend
 from clew.backends.redis.client import Client
-from clew.backends.redis.trips import Request
+from clew.backends.redis.requests import Request
 from clew.checkpoints import CheckpointPage, Fenced, Part, PutCheckpoint, PutWrites, Span, Write
 from clew.codec import make_entry
 from clew.errors import ConflictError, FencedError, FullError, InvalidError, NotReplicatedError

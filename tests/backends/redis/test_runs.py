@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 
 from clew.backends.redis import RedisBackend
+from clew.backends.redis.requests import pack
 from clew.backends.redis.runs_feeds import Pace
 from clew.backends.redis.runs_keys import run_keys, runs_key
-from clew.backends.redis.trips import pack
 from clew.codec import make_entry
 from clew.ids import new_id
 from clew.records import Append, Partition

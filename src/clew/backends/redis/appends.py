@@ -14,8 +14,8 @@ from ...codec import encode_entry
 from ...records import Append, Commit
 from .client import Client
 from .keys import Head, PartitionKeys, id_digest
+from .requests import Reply, Request, pack
 from .scripts import Script
-from .trips import Reply, Request, pack
 
 MAX_ENTRIES: Final = 100
 """Entries that append.lua takes at once."""

@@ -11,7 +11,7 @@ from ...records import Catalogue, Partition, Snapshot
 from .client import Client
 from .keys import decode_part, encode_part, made_key, partition_keys
 from .reading import ReadVerbs
-from .trips import Reply, pack
+from .requests import Reply, pack
 
 _SPARE: Final = 8
 """Names asked for beyond the page, for those that lead nowhere."""

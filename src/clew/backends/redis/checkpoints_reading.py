@@ -22,7 +22,8 @@ from .client import Client
 from .commit import CommitVerbs
 from .faults import translate
 from .keys import PartitionKeys
-from .trips import MAX_LOADS, Reply, pack
+from .requests import Reply, pack
+from .trips import MAX_LOADS
 
 _MULTI: Final = pack("MULTI")
 _EXEC: Final = pack("EXEC")

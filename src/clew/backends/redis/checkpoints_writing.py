@@ -16,8 +16,8 @@ from .appends import MAX_ENTRIES
 from .checkpoints_records import Arg, encode_checkpoint, encode_writes
 from .client import Client
 from .keys import PartitionKeys, id_digest
+from .requests import Reply, pack
 from .scripts import Script
-from .trips import Reply, pack
 
 
 class Step(NamedTuple):

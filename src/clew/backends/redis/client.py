@@ -22,9 +22,10 @@ from ...errors import ClewError, ClosedError, NotReplicatedError, UnavailableErr
 from .faults import is_connection_fault, is_refused_for_now, translate
 from .info import check_server, parse_info, version_of
 from .options import Options
+from .requests import Reply, Request, pack
 from .scripts import Script, load_scripts
 from .sentinels import PoliteSentinel
-from .trips import Lane, Reply, Request, pack
+from .trips import Lane
 
 if TYPE_CHECKING:
     from .appends import Shelf

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ...errors import InvalidError, UnavailableError
 from ...limits import check_elements, check_ttl, check_value_key
 from .base import RedisBase
-from .trips import Reply, pack
+from .requests import Reply, pack
 
 _FAR = 1 << 62
 """Beyond any list."""

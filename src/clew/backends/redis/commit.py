@@ -30,8 +30,8 @@ from .checkpoints_records import Arg, encode_checkpoint, encode_writes, start_of
 from .checkpoints_writing import find_step, take_step
 from .client import Client
 from .keys import PartitionKeys, id_fields
+from .requests import Reply, pack
 from .runs_keys import keys_of_runs
-from .trips import Reply, pack
 
 
 class CommitVerbs(RedisBase):

@@ -9,7 +9,7 @@ from ...errors import DeniedError, UnsupportedError
 from .base import RedisBase
 from .client import Client
 from .info import parse_info
-from .trips import pack
+from .requests import pack
 
 Fact = str | int | float | bool | None
 

@@ -17,7 +17,7 @@ from ...records import Partition
 from .client import Client
 from .commit import CommitVerbs
 from .keys import decode_part, encode_part
-from .trips import pack
+from .requests import pack
 
 AT_ONCE: Final = 1_000
 """How many keys a server looks at in one step."""

@@ -11,7 +11,7 @@ from redis import exceptions as redis_errors
 
 from ...errors import ClewError, DeniedError, FullError, InvalidError, UnavailableError, UnsupportedError
 
-_REFUSED_FOR_NOW: Final = ("TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "LOADING", "NOREPLICAS", "READONLY", "BUSY ", "UNBLOCKED")
+_REFUSED_FOR_NOW: Final = ("TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "LOADING", "NOREPLICAS", "BUSY ", "UNBLOCKED")
 _DENIED: Final = ("NOAUTH", "WRONGPASS", "NOPERM", "ACL failure in script", "The user executing the script can't")
 _FULL: Final = ("OOM", "MISCONF")
 
@@ -58,8 +58,13 @@ def is_refused_for_now(error: BaseException) -> bool:
         | redis_errors.AskError,
     ):
         return True
+    return str(error).startswith(_REFUSED_FOR_NOW) or is_read_only(error)
+
+
+def is_read_only(error: BaseException) -> bool:
+    """Tell whether the server follows another one, which takes the writes."""
     text = str(error)
-    return text.startswith(_REFUSED_FOR_NOW) or "-READONLY" in text
+    return text.startswith("READONLY") or "-READONLY" in text
 
 
 def translate(error: BaseException, place: str) -> ClewError:

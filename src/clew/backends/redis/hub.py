@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from ...errors import ClosedError, UnavailableError
 from .client import Client
 from .faults import is_denied, translate
-from .trips import pack
+from .requests import pack
 
 PING_S: Final = 5.0
 """Seconds of silence after which the server is asked whether it is there; as long again without a word, and it is left."""

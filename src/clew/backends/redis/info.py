@@ -7,7 +7,7 @@ from typing import Final
 
 from ...errors import UnsupportedError
 from .options import Options
-from .trips import Reply
+from .requests import Reply
 
 OLDEST: Final = (6, 2)
 """The oldest Redis whose commands clew uses."""

@@ -36,6 +36,8 @@ class Link(asyncio.Protocol):
     def __init__(self, writer: asyncio.StreamWriter, lost: Callable[[Link], None]) -> None:
         self._writer = writer
         self._transport = writer.transport
+        self.retired = False
+        """Whether to close it after the trip it makes."""
         self._lost = lost
         self._loop = asyncio.get_running_loop()
         self._reader = hiredis.Reader(protocolError=ConnectionError, replyError=make_error, notEnoughData=_NOTHING)

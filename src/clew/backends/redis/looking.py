@@ -14,7 +14,7 @@ from typing import Final, Self
 from ...errors import InvalidError, UnsupportedError
 from .client import Client
 from .options import parse_url
-from .trips import Reply, pack
+from .requests import Reply, pack
 
 READ_TIMEOUT: Final = 60.0
 """Seconds for one read, at least: what others keep under one key may be large."""

@@ -11,7 +11,7 @@ from ...nearest import check_count, check_index, check_vector, check_vectors
 from ...records import Partition
 from .base import RedisBase
 from .client import Client
-from .trips import pack
+from .requests import pack
 
 _MULTI: Final = pack("MULTI")
 _EXEC: Final = pack("EXEC")

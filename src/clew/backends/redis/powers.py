@@ -11,7 +11,7 @@ from ...records import ANY, Any_, ExpiryKind, Lease, Listed, Partition
 from .client import Client
 from .commit import CommitVerbs
 from .keys import decode_part, encode_part, listing_key, made_key, partition_keys
-from .trips import pack
+from .requests import pack
 
 STALE_US: Final = 3600 * 1_000_000
 """The age from which on a line of a listing that leads nowhere is taken away: an hour."""

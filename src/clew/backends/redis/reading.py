@@ -16,7 +16,7 @@ from ...records import Entry, Page, Partition, Snapshot
 from .base import RedisBase
 from .client import Client
 from .keys import PartitionKeys, id_fields
-from .trips import Reply, pack
+from .requests import Reply, pack
 
 _MULTI: Final = pack("MULTI")
 _EXEC: Final = pack("EXEC")

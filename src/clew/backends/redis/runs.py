@@ -15,11 +15,11 @@ from ...records import Partition
 from ...run_limits import check_end, check_events, check_retention, check_run_data
 from ...runs import INTERRUPTED, NOWHERE, START, TAKEOVER, Retention, Run, RunEvent
 from .keys import decode_part
+from .requests import Reply
 from .runs_following import RunFollowVerbs
 from .runs_keys import RunKeys, run_keys
 from .runs_reading import prune
 from .runs_records import decode_run, encode_value
-from .trips import Reply
 
 
 class RunVerbs(RunFollowVerbs):

@@ -13,9 +13,9 @@ from ...run_limits import MAX_EVENTS_AT_ONCE, check_after
 from ...runs import LARGEST_NUMBER, NOWHERE, EventId, EventPage, Run, RunEvent
 from .base import RedisBase
 from .client import Client
+from .requests import Reply, pack
 from .runs_keys import RunKeys, run_keys, runs_key
 from .runs_records import decode_events, decode_run
-from .trips import Reply, pack
 
 _TIME: Final = pack("TIME")
 _LINES: Final = 100

@@ -8,7 +8,7 @@ from typing import Final, cast
 from ...errors import UnreadableError
 from ...runs import ENDINGS, EventId, Retention, Run, RunEvent, RunState
 from .keys import decode_part
-from .trips import Reply
+from .requests import Reply
 
 _PLAIN: Final = "event"
 

@@ -11,8 +11,8 @@ from typing import Final
 
 from ...errors import ClosedError, FullError, UnavailableError
 from .appends import AppendRequest
+from .requests import Reply, Request
 from .scripts import Script
-from .trips import Reply, Request
 
 FEWEST: Final = 3
 """Fewer than these go by themselves."""
