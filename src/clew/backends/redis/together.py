@@ -81,7 +81,9 @@ def put_together(batch: list[Request], script: Script, send: Callable[[Request],
         else:
             others.append(request)
     for group in groups.values():
-        for start in range(0, len(group), MOST):
-            part = group[start : start + MOST]
+        # Calls of one size: while the server is at one, the client is at the answers of the one before.
+        calls = -(-len(group) // MOST)
+        for number in range(calls):
+            part = group[number::calls]
             others += [Together(part, script, send)] if len(part) >= FEWEST else part
     return others
