@@ -1,7 +1,7 @@
 """`conformance`: LangGraph's own suite on each engine, whole: what fails, and what is not there.
 
-The released one is a package of the dev group. A newer one, from a checkout of LangGraph's repository, is run where
-`CLEW_BENCH_CONFORMANCE` names its folder (`libs/checkpoint-conformance`).
+The newest one that is released is a package of the dev group. One that is not released yet, from a checkout of LangGraph's
+repository, is run as well where `CLEW_BENCH_CONFORMANCE` names its folder (`libs/checkpoint-conformance`).
 """
 
 from __future__ import annotations
@@ -35,18 +35,17 @@ async def run(plan: Plan) -> list[Row]:
     rows: list[Row] = []
     released, newest = f"{NAME}/released", f"{NAME}/newest"
     folder = os.environ.get(FOLDER)
-    if folder is None and plan.wants(newest):
-        rows.append(miss(newest, f"{FOLDER} names no checkout of LangGraph's libs/checkpoint-conformance"))
     for engine in ENGINES:
-        wanted = [name for name in (f"{released}/{engine}", f"{newest}/{engine}") if plan.wants(name)]
+        suites = (released,) if folder is None else (released, newest)
+        wanted = [name for name in (f"{suite}/{engine}" for suite in suites) if plan.wants(name)]
         if not wanted:
             continue
         with _start(engine) as url:
             for name in wanted:
-                if name.startswith(released):
-                    rows.append(await _judge(name, url, None))
-                elif folder is not None:
-                    rows.append(await _judge(name, url, folder))
+                rows.append(await _judge(name, url, None if name.startswith(released) else folder))
+    if not rows:
+        # Asked for alone: what nobody asked for in particular needs no row.
+        rows.append(miss(newest, f"{FOLDER} names no checkout of LangGraph's libs/checkpoint-conformance"))
     return sorted(rows, key=lambda row: not row.name.startswith(released))
 
 
@@ -57,7 +56,9 @@ async def _judge(name: str, url: str, folder: str | None) -> Row:
     passed = sum(result["tests_passed"] for result in results.values())
     failed = sum(result["tests_failed"] for result in results.values())
     absent = [capability for capability, result in results.items() if not result["detected"]]
-    suite = f"{PACKAGE} {version(PACKAGE)}" if folder is None else f"{PACKAGE} from {FOLDER}"
+    suite = (
+        f"{PACKAGE} {version(PACKAGE)}; {FOLDER} names one that is not released" if folder is None else f"{PACKAGE} from {FOLDER}"
+    )
     note = f"{passed} tests of {len(results)} capabilities passed, {failed} failed, not there: {len(absent)}; {suite}"
     return judge(name, failed + len(absent), passed, passed + failed, 1, note=note, unit="failed")
 
