@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -52,7 +53,7 @@ class Row(NamedTuple):
 
 
 @dataclass(slots=True)
-class FoundThread:
+class FoundThread(ABC):
     """A thread as it was found; `items` reads it.
 
     Attributes:
@@ -72,13 +73,13 @@ class FoundThread:
     ttl_ms: int | None = None
     mark: JSON = None
 
+    @abstractmethod
     def items(self, mark: JSON) -> AsyncGenerator[list[NewItem | Broken]]:
         """Yield all items in order, some at a time, each under an id that is the same whenever it is read.
 
         Args:
             mark: what the last move of it left, None for the first.
         """
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +105,12 @@ class FoundRoute:
 Found = FoundThread | FoundValue | FoundRoute
 
 
-class Closing:
+class Closing(ABC):
     """A source as a context manager."""
 
+    @abstractmethod
     async def aclose(self) -> None:
         """Close what was opened."""
-        raise NotImplementedError
 
     async def __aenter__(self) -> Self:
         return self

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator
 
 from .looking import Keys
@@ -18,9 +19,9 @@ class RedisSource(Closing):
         self.keys = keys
         self.names = Names()
 
+    @abstractmethod
     async def learn(self, tell: Tell) -> None:
         """See Source.learn."""
-        raise NotImplementedError
 
     def count(self) -> int:
         """See Source.count."""
@@ -31,9 +32,9 @@ class RedisSource(Closing):
         for page in self.names.pages(size):
             yield [Row(place[0] or None, place, key) for place, key in page]
 
+    @abstractmethod
     async def open(self, row: Row) -> Found | Broken | None:
         """See Source.open."""
-        raise NotImplementedError
 
     async def aclose(self) -> None:
         """Close the connections, and remove the temporary file."""
