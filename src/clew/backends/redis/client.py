@@ -21,6 +21,7 @@ from redis.exceptions import AskError, MovedError, RedisClusterException, RedisE
 from ...errors import ClewError, ClosedError, NotReplicatedError, UnavailableError, UnsupportedError
 from .faults import is_connection_fault, is_refused_for_now, translate
 from .info import check_server, parse_info, version_of
+from .introducing import ALWAYS
 from .options import Options
 from .requests import Reply, Request, pack
 from .scripts import Script, load_scripts
@@ -317,12 +318,10 @@ class Client:
     def _connection_arguments(self) -> dict[str, Any]:
         options = self.options
         kwargs: dict[str, Any] = {
+            **ALWAYS,
             "username": options.username,
             "password": options.password,
-            "socket_timeout": None,
             "socket_connect_timeout": options.connect_timeout,
-            "socket_keepalive": True,
-            "protocol": 2,
             "retry": Retry(NoBackoff(), 0),
         }
         if options.path is not None:

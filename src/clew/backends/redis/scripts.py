@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Final
 
@@ -57,6 +58,12 @@ class Script:
 
 def load_scripts(*, shebang: bool) -> dict[str, Script]:
     """Return every script by name, with `#!lua` first where the server knows it (Redis 7.0)."""
+    return dict(_load_once(shebang))
+
+
+@cache
+def _load_once(shebang: bool) -> dict[str, Script]:
+    # A process may open many stores, and the files stay as they are.
     folder = files(__package__) / "lua"
 
     def read(name: str) -> str:
