@@ -181,7 +181,7 @@ async def test_an_older_holder_is_fenced_and_writes_nothing(saver: ClewSaver, st
 async def test_a_claim_is_renewed_while_it_is_held(store: clew.Store) -> None:
     recorder = Recorder(store.backend)  # type: ignore[arg-type]
     saver = ClewSaver(clew.Store(recorder), owner="ada")
-    async with saver.claim("thread", ttl=0.15) as config:
+    async with saver.claim("thread", ttl=0.6) as config:
         held = config["configurable"][LEASE]
         await wait_until(lambda: recorder.verbs.count("renew") >= 4)
         assert await store.checkpoints.claim(clew.Ref("ada", "thread"), NAME, "other", ttl=1) is None
