@@ -8,9 +8,12 @@ hold its values; parts are immutable and shared by checkpoints. What a program d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
+
+if TYPE_CHECKING:
+    from .records import Entry
 
 __all__ = [
     "Checkpoint",
@@ -141,18 +144,16 @@ class CheckpointPage(msgspec.Struct, frozen=True):
         checkpoints: in the order asked.
         parts: every part that one of them uses, and those before it (`Part.after`), by name; spans have positions. Where two
             branches have different parts of one name, a page ends before the second branch, and has more.
-        data: the data of every entry in a span of `parts` that is still there, and its codec, by position.
-        keys: the stored id of each of these entries (`Entry.key`), by position.
+        entries: every entry in a span of `parts` that is still there, by position.
         made_ms: when the partition was made; 0 where there is none.
         has_more: whether more follow in the order asked.
     """
 
     checkpoints: tuple[Checkpoint, ...] = ()
     parts: Mapping[str, Part] = {}
-    data: Mapping[int, tuple[str, bytes]] = {}
+    entries: Mapping[int, Entry] = {}
     made_ms: int = 0
     has_more: bool = False
-    keys: Mapping[int, bytes] = {}
 
 
 class Trace(msgspec.Struct, frozen=True):
@@ -161,11 +162,10 @@ class Trace(msgspec.Struct, frozen=True):
     Attributes:
         ancestors: the parent, its parent and so on, each with those of its writes whose channel was asked for and not found yet.
         seeds: for each channel the name of the part in the nearest ancestor that uses one; those without one are left out.
-        parts, data, keys: as of `CheckpointPage`, for the seeds.
+        parts, entries: as of `CheckpointPage`, for the seeds.
     """
 
     ancestors: tuple[tuple[str, tuple[Write, ...]], ...] = ()
     seeds: Mapping[str, str] = {}
     parts: Mapping[str, Part] = {}
-    data: Mapping[int, tuple[str, bytes]] = {}
-    keys: Mapping[int, bytes] = {}
+    entries: Mapping[int, Entry] = {}

@@ -86,7 +86,7 @@ def read_value(page: CheckpointPage, checkpoint: Checkpoint) -> list[bytes]:
     name: str | None = checkpoint.uses[0]
     while name is not None:
         part = page.parts[name]
-        value = [page.data[first + n][1] for first, count in part.spans for n in range(count)] + value
+        value = [page.entries[first + n].data for first, count in part.spans for n in range(count)] + value
         name = part.after
     return value
 

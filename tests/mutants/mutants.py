@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
 
-from clew.backends.redis import RedisBackend, appends, client, collecting, keys, scripts, trips
+from clew.backends.redis import RedisBackend, appends, client, collecting, keys, requests, scripts
 from clew.backends.sqlite import reading
 from clew.errors import UnknownCursorError
 from clew.records import Entry, Listed, Page, Partition
@@ -131,7 +131,7 @@ def _command(old: str, new: str) -> Fault:
     """Return the fault of a backend that sends another command."""
 
     def plant() -> None:
-        pack = trips.pack
+        pack = requests.pack
 
         def pack_changed(*command: bytes | str | int) -> bytes:
             return pack(*(new if part == old else part for part in command))

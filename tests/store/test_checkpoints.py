@@ -46,8 +46,8 @@ async def content(store: clew.Store, thread: clew.Ref) -> list[Any]:
             held = {}
             for name in each.uses:
                 part = page.parts[name]
-                places = [at for first, count in part.spans for at in range(first, first + count) if at in page.data]
-                held[name] = (part.data, part.after, [page.data[at] for at in places])
+                places = [at for first, count in part.spans for at in range(first, first + count) if at in page.entries]
+                held[name] = (part.data, part.after, [(page.entries[at].codec, page.entries[at].data) for at in places])
             found.append((each, held))
     return found
 

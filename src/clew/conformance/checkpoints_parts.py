@@ -8,7 +8,7 @@ import pytest
 from ..checkpoints import Part, Span
 from ..limits import MAX_PAGE
 from ..records import Append, Change, Partition, Remove, Replace, Trim, Truncate
-from .checkpoints_support import CheckpointingBackend, get, named, put, refers, spanning, value
+from .checkpoints_support import CheckpointingBackend, data_of, get, named, put, refers, spanning, value
 from .support import LOG, Suite, add, entry
 
 A, B, C = named("a"), named("b"), named("c")
@@ -30,19 +30,19 @@ class PartsOfCheckpoints(Suite):
         await backend.commit(partition, [put("1", parts={A: part})])
         page = await get(backend, partition)
         assert refers(page.parts[A]) == refers(part)
-        assert page.data == {n: ("json", letter.encode()) for n, letter in enumerate("abcdefg", 1) if letter not in "de"}
+        assert data_of(page) == {n: ("json", letter.encode()) for n, letter in enumerate("abcdefg", 1) if letter not in "de"}
         assert value(page, A) == b"fgbabcb"
 
     async def test_a_part_may_have_data_and_entries(self, backend: CheckpointingBackend, partition: Partition) -> None:
         part = Part(b"\0x", None, (Span(1, 1),))
         await backend.commit(partition, [*letters("a"), put("1", parts={A: part})])
         page = await get(backend, partition)
-        assert (page.parts, page.data) == ({A: part}, {1: ("json", b"a")})
+        assert (page.parts, data_of(page)) == ({A: part}, {1: ("json", b"a")})
 
     async def test_the_codec_of_an_entry_is_told(self, backend: CheckpointingBackend, partition: Partition) -> None:
         odd = msgspec.structs.replace(entry("a", b"\xc4"), codec="langgraph/msgpack+aes")
         await backend.commit(partition, [Append(LOG, odd), put("1", parts={A: spanning((-1, 1))})])
-        assert (await get(backend, partition)).data == {1: ("langgraph/msgpack+aes", b"\xc4")}
+        assert data_of(await get(backend, partition)) == {1: ("langgraph/msgpack+aes", b"\xc4")}
 
     async def test_a_negative_span_is_what_the_commit_appends(self, backend: CheckpointingBackend, partition: Partition) -> None:
         await backend.commit(partition, letters("ab"))
@@ -95,7 +95,7 @@ class PartsOfCheckpoints(Suite):
         for window in (0, 2, 256):
             page = await backend.get_checkpoint(partition, "", window=window)
             assert (refers(page.parts[A]), value(page, A)) == ([1, 2, 3, 4, 5], left)
-            assert len(page.data) == len(left)
+            assert len(page.entries) == len(left)
 
     async def test_every_entry_comes_however_small_the_window_is(
         self, backend: CheckpointingBackend, partition: Partition
@@ -110,7 +110,7 @@ class PartsOfCheckpoints(Suite):
             for name in parts:
                 page = await backend.get_checkpoint(partition, "", name[0], window=window)
                 assert value(page, name) == whole[name], window
-                assert set(page.data) == set(refers(parts[name])) - {5, 39, 40}, window
+                assert set(page.entries) == set(refers(parts[name])) - {5, 39, 40}, window
             trace = await backend.trace_checkpoint(partition, "", "d", ["c"], window=window)
             assert value(trace, C) == whole[C]
         page = await backend.list_checkpoints(partition)
@@ -128,13 +128,13 @@ class PartsOfCheckpoints(Suite):
         for window in (0, 1, 10, 11, 100, 101, 222, 297, 300, 301):
             page = await backend.get_checkpoint(partition, "", window=window)
             assert value(page, B) == wanted, window
-            assert set(page.data) == {*refers(parts[A]), *refers(parts[B])} - gone, window
+            assert set(page.entries) == {*refers(parts[A]), *refers(parts[B])} - gone, window
 
     async def test_a_span_may_reach_beyond_the_log(self, backend: CheckpointingBackend, partition: Partition) -> None:
         await backend.commit(partition, [*letters("abc"), put("1", parts={A: spanning((2, 100_000), (90_000, 3))})])
         for window in (0, 1, 256):
             page = await backend.get_checkpoint(partition, "", window=window)
-            assert page.data == {2: ("json", b"b"), 3: ("json", b"c")}
+            assert data_of(page) == {2: ("json", b"b"), 3: ("json", b"c")}
 
     async def test_a_part_goes_on_from_earlier_ones(self, backend: CheckpointingBackend, partition: Partition) -> None:
         await backend.commit(partition, letters("0123456789"))

@@ -7,7 +7,20 @@ import pytest
 from ..checkpoints import Checkpoint, CheckpointPage, Part, PutCheckpoint, Trace
 from ..errors import ConflictError, NotFoundError
 from ..records import PRESENT, Append, Change, Partition, PutDocument
-from .checkpoints_support import EMPTY, CheckpointingBackend, get, has_part, named, one, points, put, spanning, value, write
+from .checkpoints_support import (
+    EMPTY,
+    CheckpointingBackend,
+    data_of,
+    get,
+    has_part,
+    named,
+    one,
+    points,
+    put,
+    spanning,
+    value,
+    write,
+)
 from .support import LOG, Suite, add, entry, numbered, read_ids
 
 BYTES = bytes(range(256))
@@ -41,7 +54,7 @@ class PuttingCheckpoints(Suite):
         await backend.commit(partition, [put("1", branch="b", parent="0", head=BYTES, parts=parts)])
         page = await get(backend, partition, "1", branch="b")
         assert page.checkpoints == (Checkpoint("b", "1", "0", BYTES, tuple(parts)),)
-        assert (page.parts, page.data) == (parts, {})
+        assert (page.parts, page.entries) == (parts, {})
         await backend.commit(partition, [put("2", branch="b", head=b"")])
         assert (await get(backend, partition, branch="b")).checkpoints == (Checkpoint("b", "2", None, b""),)
 
@@ -72,7 +85,7 @@ class PuttingCheckpoints(Suite):
         for id in "12":
             page = await get(backend, partition, id)
             assert page.parts[A] == spanning((1, 1))
-            assert page.data == {1: ("json", b'{"text":"hello"}')}
+            assert data_of(page) == {1: ("json", b'{"text":"hello"}')}
 
     async def test_a_part_is_shared_by_the_checkpoints_of_its_branch(
         self, backend: CheckpointingBackend, partition: Partition

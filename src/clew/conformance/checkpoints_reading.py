@@ -37,7 +37,7 @@ class ReadingCheckpoints(Suite):
         assert (await get(backend, partition, "1", branch="a:b")).checkpoints[0].head == b"b"
         for branch, id in (("", "11"), ("a", "1"), ("a", "b\x011"), ("a:b", "11"), ("a:", "1"), ("", "2"), ("b", "1")):
             page = await backend.get_checkpoint(partition, branch, id)
-            assert (points(page), page.parts, page.data) == ([], {}, {})
+            assert (points(page), page.parts, page.entries) == ([], {}, {})
         assert points(await backend.get_checkpoint(partition, "a:")) == []
 
     async def test_a_page_has_everything_of_its_checkpoints_and_nothing_else(
@@ -52,14 +52,14 @@ class ReadingCheckpoints(Suite):
         assert page.checkpoints == tuple(Checkpoint("", str(n), str(n - 1), b"head", uses[n], (one(f"t{n}"),)) for n in (3, 2))
         assert page.has_more
         assert set(page.parts) == {named("a", n) for n in (1, 2, 3)}
-        assert set(page.data) == {1, 2, 3}
+        assert set(page.entries) == {1, 2, 3}
         assert value(page, named("a", 3)) == b'{"text":"hello"}' * 3
 
     async def test_a_bare_page_has_heads_and_names_alone(self, backend: CheckpointingBackend, partition: Partition) -> None:
         await backend.commit(partition, [*numbered(2), put("1", parts={named("a"): spanning((1, 2))}), write("1", one())])
         page = await backend.list_checkpoints(partition, bare=True)
         assert page.checkpoints == (Checkpoint("", "1", None, b"head", (named("a"),)),)
-        assert (page.parts, page.data, page.has_more) == ({}, {}, False)
+        assert (page.parts, page.entries, page.has_more) == ({}, {}, False)
 
     async def test_ids_and_branches_are_ordered_as_their_bytes_are(
         self, backend: CheckpointingBackend, partition: Partition

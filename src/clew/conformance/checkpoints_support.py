@@ -75,11 +75,16 @@ def refers(part: Part) -> list[int]:
     return [position for first, count in part.spans for position in range(first, first + count)]
 
 
+def data_of(page: CheckpointPage | Trace) -> dict[int, tuple[str, bytes]]:
+    """Return the codec and data of each entry that a page holds, by position."""
+    return {position: (entry.codec, entry.data) for position, entry in page.entries.items()}
+
+
 def value(page: CheckpointPage | Trace, name: str) -> bytes:
     """Return what a part holds, with those that it goes on from."""
     part = page.parts[name]
     before = value(page, part.after) if part.after else b""
-    return before + part.data + b"".join(page.data[each][1] for each in refers(part) if each in page.data)
+    return before + part.data + b"".join(page.entries[each].data for each in refers(part) if each in page.entries)
 
 
 async def get(backend: Checkpointing, partition: Partition, id: str | None = None, *, branch: str = "") -> CheckpointPage:

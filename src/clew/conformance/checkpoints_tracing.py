@@ -93,7 +93,7 @@ class TracingCheckpoints(Suite):
             trace = await backend.trace_checkpoint(partition, "", None, ["a"], window=window)
             assert trace.seeds == {"a": A2}
             assert set(trace.parts) == {A1, A2}
-            assert set(trace.data) == {1, 2, 4}
+            assert set(trace.entries) == {1, 2, 4}
             assert value(trace, A2) == b'{"text":"hello"}' * 3
 
     async def test_a_way_in_a_circle_ends(self, backend: CheckpointingBackend, partition: Partition) -> None:

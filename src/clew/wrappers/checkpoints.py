@@ -11,7 +11,7 @@ from ..checkpointing import WINDOW, Checkpointing
 from ..checkpoints import Checkpoint, CheckpointPage, Part, Trace, Write
 from ..errors import UnreadableError
 from ..limits import ITEMS
-from ..records import FORMAT, Entry, Partition
+from ..records import Entry, Partition
 from .coding import Coding
 from .lazily import decode_each
 from .places import of_head, of_part, of_write
@@ -63,10 +63,9 @@ class CodedCheckpoints:
             page = CheckpointPage(
                 page.checkpoints + more.checkpoints,
                 {**page.parts, **more.parts},
-                {**page.data, **more.data},
+                {**page.entries, **more.entries},
                 page.made_ms,
                 more.has_more,
-                {**page.keys, **more.keys},
             )
         return page
 
@@ -77,7 +76,7 @@ class CodedCheckpoints:
         found = await self._inner.trace_checkpoint(partition, branch, id, channels, window=window)
         ancestors = tuple([(name, self._decode_writes(partition, branch, name, writes)) for name, writes in found.ancestors])
         parts = self._decode_parts(partition, found.parts, dict.fromkeys(found.parts, (branch,)))
-        return replace(found, ancestors=ancestors, parts=parts, data=self._decode_data(partition, found.data, found.keys))
+        return replace(found, ancestors=ancestors, parts=parts, entries=self._decode_entries(partition, found.entries))
 
     def _open(self, partition: Partition, page: CheckpointPage, *, bare: bool) -> CheckpointPage:
         if not page.checkpoints:
@@ -86,8 +85,7 @@ class CodedCheckpoints:
         if bare:
             return replace(page, checkpoints=checkpoints)
         parts = self._decode_parts(partition, page.parts, _find_branches(page.checkpoints, page.parts))
-        data = self._decode_data(partition, page.data, page.keys)
-        return replace(page, checkpoints=checkpoints, parts=parts, data=data)
+        return replace(page, checkpoints=checkpoints, parts=parts, entries=self._decode_entries(partition, page.entries))
 
     def _decode_checkpoint(self, partition: Partition, found: Checkpoint) -> Checkpoint:
         branch, id = found.branch, found.id
@@ -116,27 +114,22 @@ class CodedCheckpoints:
 
         return decode_each(parts, decode, f"in {partition.name!r} the part")
 
-    def _decode_data(
-        self, partition: Partition, data: Mapping[int, tuple[str, bytes]], keys: Mapping[int, bytes]
-    ) -> Mapping[int, tuple[str, bytes]]:
-        if not data:
-            return data
-        stored = [
-            Entry(FORMAT, keys[position], 0, found, codec=codec, position=position)
-            for position, (codec, found) in sorted(data.items())
-        ]
-        opened = self._coding.decode_entries(partition, ITEMS, stored)
-        right = {each.position: (each.codec, each.data) for each in opened if each.unreadable is None}
-        if len(right) == len(data):
+    def _decode_entries(self, partition: Partition, entries: Mapping[int, Entry]) -> Mapping[int, Entry]:
+        if not entries:
+            return entries
+        opened = self._coding.decode_entries(partition, ITEMS, [entries[position] for position in sorted(entries)])
+        # What was unreadable as it is stored is told by whoever uses it.
+        wrong = {each.position: each for each in opened if each.unreadable is not None}
+        right = {each.position: each for each in opened if each.unreadable is None}
+        if not wrong:
             return right
-        wrong = {each.position: each.unreadable for each in opened if each.unreadable is not None}
 
-        def find(position: int, _: tuple[str, bytes]) -> tuple[str, bytes]:
+        def find(position: int, _: Entry) -> Entry:
             if position in wrong:
-                raise UnreadableError(str(wrong[position]))
+                raise UnreadableError(str(wrong[position].unreadable))
             return right[position]
 
-        return decode_each(data, find, f"in {partition.name!r} the item at position")
+        return decode_each(entries, find, f"in {partition.name!r} the item at position")
 
 
 def _find_branches(checkpoints: Iterable[Checkpoint], parts: Mapping[str, Part]) -> Mapping[str, Iterable[str]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from clew.checkpoints import (
     Checkpoint,
     CheckpointPage,
@@ -19,7 +21,7 @@ from clew.checkpoints import (
     Write,
 )
 from clew.errors import ConflictError, GoneError
-from clew.records import Append, Change, Remove, Trim, Truncate
+from clew.records import Append, Change, Entry, Remove, Trim, Truncate
 
 Point = tuple[str, str]
 
@@ -33,7 +35,7 @@ def spell(part: Part) -> Part:
 class State:
     """What a commit changes."""
 
-    entries: dict[int, tuple[str, bytes]] = field(default_factory=dict)
+    entries: dict[int, Entry] = field(default_factory=dict)
     """Id and data by position."""
     last: int = 0
     points: dict[Point, PutCheckpoint] = field(default_factory=dict)
@@ -64,11 +66,12 @@ class State:
         """Return the branch and name of every part that a checkpoint needs."""
         return {(branch, name) for (branch, _), put in self.points.items() for name in self.reach(branch, put.uses)}
 
-    def data(self, parts: Iterable[Part]) -> dict[int, tuple[str, bytes]]:
+    def refer(self, parts: Iterable[Part]) -> dict[int, Entry]:
         """Return what a page has of the entries."""
         spans = (span for part in parts for span in part.spans)
         wanted = {first + n for first, count in spans for n in range(count)}
-        return {position: ("json", self.entries[position][1]) for position in sorted(wanted & self.entries.keys())}
+        there = sorted(wanted & self.entries.keys())
+        return {position: msgspec.structs.replace(self.entries[position], position=position) for position in there}
 
     def tell_writes(self, point: Point) -> tuple[Write, ...]:
         """Return the writes of a checkpoint in their order."""
@@ -133,15 +136,15 @@ class Model:
     def _apply(self, change: Change, positions: list[int]) -> int | None:
         state = self.state
         if isinstance(change, Append):
-            position = next((at for at, (id, _) in state.entries.items() if id == change.entry.id), None)
+            position = next((at for at, entry in state.entries.items() if entry.id == change.entry.id), None)
             positions.append(position or state.last + 1)
             if position:
                 return -position
             state.last += 1
-            state.entries[state.last] = (change.entry.id, change.entry.data)
+            state.entries[state.last] = change.entry
             return state.last
         if isinstance(change, Remove | Truncate | Trim):
-            gone = [at for at, (id, _) in state.entries.items() if _cuts(change, at, id)]
+            gone = [at for at, entry in state.entries.items() if _cuts(change, at, entry.id)]
             state.entries = {at: entry for at, entry in state.entries.items() if at not in gone}
             return sum(gone) if isinstance(change, Remove) else len(gone)
         if isinstance(change, PutCheckpoint):
@@ -192,7 +195,7 @@ class Model:
             seeds |= {channel: uses[channel] for channel in missing & uses.keys()}
             missing -= uses.keys()
         parts = self.state.reach(branch, seeds.values())
-        return Trace(tuple(ancestors), seeds, parts, self.state.data(parts.values()))
+        return Trace(tuple(ancestors), seeds, parts, self.state.refer(parts.values()))
 
     def _look(self) -> None:
         if self.is_gone:
@@ -225,7 +228,7 @@ class Model:
             parts |= mine
             writes = () if bare else state.tell_writes((branch, id))
             checkpoints.append(Checkpoint(branch, id, put.parent, put.head, put.uses, writes))
-        return CheckpointPage(tuple(checkpoints), parts, state.data(parts.values()), state.made_ms, has_more)
+        return CheckpointPage(tuple(checkpoints), parts, state.refer(parts.values()), state.made_ms, has_more)
 
 
 def _place(part: Part, positions: Sequence[int]) -> tuple[Span, ...]:

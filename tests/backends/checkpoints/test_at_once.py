@@ -36,7 +36,7 @@ async def thread(backend: WholeBackend) -> AsyncIterator[Partition]:
 def items(page: CheckpointPage) -> list[bytes]:
     """Return what the one part of a page refers to."""
     (part,) = page.parts.values()
-    return [page.data[first + n][1] for first, count in part.spans for n in range(count)]
+    return [page.entries[first + n].data for first, count in part.spans for n in range(count)]
 
 
 async def test_a_reader_sees_the_state_that_its_checkpoint_tells(backend: WholeBackend, thread: Partition) -> None:

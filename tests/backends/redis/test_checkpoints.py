@@ -40,7 +40,7 @@ def write(id: str, *indexes: int, data: bytes = b"data") -> PutWrites:
 
 def told(page: CheckpointPage) -> list[int]:
     """Return what the items say that came with a page, in order."""
-    return [int(data) for _, (_, data) in sorted(page.data.items())]
+    return [int(entry.data) for _, entry in sorted(page.entries.items())]
 
 
 @pytest.fixture
@@ -360,4 +360,4 @@ async def test_steps_of_many_at_once_all_arrive(backend: RedisBackend) -> None:
     assert (await backend.revision(partition), len(page.checkpoints), page.has_more) == (201, 100, True)
     for each in page.checkpoints:
         ((first, count),) = page.parts[each.uses[0]].spans
-        assert (int(page.data[first][1]), count, len(each.writes)) == (int(each.id), 1, 1)
+        assert (int(page.entries[first].data), count, len(each.writes)) == (int(each.id), 1, 1)

@@ -17,6 +17,7 @@ from clew.backends.sqlite.migrating import known_migrations, migrate
 from clew.backends.sqlite.sweeping import Sweeper
 from clew.checkpoints import DropCheckpoints, Fenced, Part, PutCheckpoint, PutWrites, Revive, Span, Write
 from clew.codec import make_entry
+from clew.conformance.checkpoints_support import data_of
 from clew.errors import ConflictError, FencedError, FullError
 from clew.records import Append, Change, Commit, Partition, PutDocument
 from tests.support import wait_until
@@ -105,7 +106,7 @@ async def test_what_is_dropped_and_replaced_leaves_no_rows(store: SqliteBackend,
     whole = PutCheckpoint("", "00008", "00007", b"", ("messages\08",), {"messages\08": Part(spans=(Span(1, 8),))})
     await store.commit(PLACE, [whole, DropCheckpoints((("", "00007"),))])
     assert inspect(COUNT) == [(1, 1, 0, 0)]
-    assert len((await store.get_checkpoint(PLACE, "")).data) == 8
+    assert len((await store.get_checkpoint(PLACE, "")).entries) == 8
 
 
 async def test_the_newest_fence_is_known_as_long_as_its_partition_is(path: Path, inspect: Inspect) -> None:
@@ -149,7 +150,7 @@ async def test_an_older_file_keeps_what_it_has_and_gets_checkpoints(path: Path, 
     db.close()
     store = await open_store()
     assert (await store.commit(PLACE, [*step(0, made_ms=5), Fenced("lock", 7)], expect=1)).outcomes == (1, 5, 2, 0)
-    assert len((await store.get_checkpoint(PLACE, "")).data) == 1
+    assert len((await store.get_checkpoint(PLACE, "")).entries) == 1
     assert len(known_migrations()) == (await store.describe())["schema version"]
 
 
@@ -200,11 +201,11 @@ async def test_steps_of_many_share_a_transaction_and_a_refused_one_leaves_no_tra
         page = await store.list_checkpoints(each)
         if n % 10 == 0:
             assert isinstance(result, ConflictError)
-            assert ([found.id for found in page.checkpoints], len(page.data)) == (["00000"], 1)
+            assert ([found.id for found in page.checkpoints], len(page.entries)) == (["00000"], 1)
             assert await store.revision(each) == 1
         else:
             assert isinstance(result, Commit)
-            assert ([found.id for found in page.checkpoints], len(page.data)) == (["00001", "00000"], 2)
+            assert ([found.id for found in page.checkpoints], len(page.entries)) == (["00001", "00000"], 2)
 
 
 async def test_a_step_that_finds_no_room_leaves_nothing_behind(open_store: Opener) -> None:
@@ -215,7 +216,7 @@ async def test_a_step_that_finds_no_room_leaves_nothing_behind(open_store: Opene
         await store.commit(PLACE, [*big, *(Append("items", make_entry(f"big-{n}", b"x" * 100_000)) for n in range(5))])
     page = await store.list_checkpoints(PLACE)
     assert [each.id for each in page.checkpoints] == ["00000"]
-    assert page.data == {1: ("json", b"data")}
+    assert data_of(page) == {1: ("json", b"data")}
     assert await store.revision(PLACE) == 1
     assert (await store.commit(PLACE, step(1))).outcomes[0] == 2
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from ...checkpoints import Part, Span
 from ...errors import UnreadableError
+from ...records import Entry
 from .coding import ELEMENTS, ITEMS, MSGPACK, unpack
 from .cutting import array_header
 from .drafting import Plain, expand, join
@@ -25,12 +26,12 @@ class Gathered:
         lists: what a later put may go on from, by branch and channel.
     """
 
-    def __init__(self, plain: Plain, parts: Mapping[str, Part], data: Mapping[int, tuple[str, bytes]]) -> None:
+    def __init__(self, plain: Plain, parts: Mapping[str, Part], entries: Mapping[int, Entry]) -> None:
         self.lists: dict[tuple[str, str], List] = {}
         self._serde = plain.serde
         self._plain = plain
         self._parts = parts
-        self._data = data
+        self._entries = entries
 
     def values(self, branch: str, uses: Sequence[str], *, learns: bool = False) -> dict[str, Any]:
         """Return the values of a checkpoint by channel.
@@ -64,21 +65,19 @@ class Gathered:
         return self._serde.loads_typed(unpack(data)), None
 
     def _messages(self, name: str, spans: tuple[Span, ...]) -> tuple[Any, List | None]:
-        items = self._data
-        positions = list(expand(spans))
+        held = self._entries
         try:
-            entries = [items[position] for position in positions]
+            entries = [held[position] for position in expand(spans)]
         except KeyError:
             # Some were removed.
-            positions = [position for position in positions if position in items]
-            entries = [items[position] for position in positions]
-            spans = join((), positions)
-        if all([codec == PLAIN for codec, _ in entries]):
-            body = b"".join([data for _, data in entries])
+            entries = [held[position] for position in expand(spans) if position in held]
+            spans = join((), [entry.position for entry in entries])
+        if all([entry.codec == PLAIN for entry in entries]):
+            body = b"".join([entry.data for entry in entries])
             value = load_messages(self._serde, array_header(len(entries)) + body)
             record = None if self._plain.is_secret else List(body, len(entries), spans, name)
         else:
-            value = [self._load(*entry, position) for entry, position in zip(entries, positions, strict=True)]
+            value = [self._load(entry) for entry in entries]
             record = None
         if record is None and value:
             dumped = self._plain.dump(value)
@@ -87,12 +86,13 @@ class Gathered:
                 record = List(dumped[len(header) :], len(value), spans, name)
         return value, record if spans else None
 
-    def _load(self, codec: str, data: bytes, position: int) -> Any:
-        if not codec.startswith(CODEC):
+    def _load(self, entry: Entry) -> Any:
+        if not entry.codec.startswith(CODEC):
             raise UnreadableError(
-                f"the item at position {position} was replaced by one of codec {codec!r}, which is no message of LangGraph's"
+                f"the item at position {entry.position} was replaced by one of codec {entry.codec!r}, "
+                "which is no message of LangGraph's"
             )
-        return self._serde.loads_typed((codec.removeprefix(CODEC), data))
+        return self._serde.loads_typed((entry.codec.removeprefix(CODEC), entry.data))
 
     def _elements(self, name: str) -> tuple[Any, List]:
         bodies: list[bytes] = []

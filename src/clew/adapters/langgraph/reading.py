@@ -46,7 +46,7 @@ async def get(context: Context, config: RunnableConfig) -> CheckpointTuple | Non
             known.absent_at = None if page.made_ms else str(uuid6(clock_seq=-2))
         return None
     known.absent_at = None
-    gathered = Gathered(context.plain, page.parts, page.data)
+    gathered = Gathered(context.plain, page.parts, page.entries)
     given = config["configurable"]
     found = _make_tuple(context, given["thread_id"], page.checkpoints[0], gathered, learns=True, lease=given.get(LEASE))
     context.memory.learn(known, page.made_ms, gathered.lists)
@@ -85,7 +85,7 @@ async def trace(context: Context, config: RunnableConfig, channels: Sequence[str
         for write in writes:
             if write.channel in history:
                 history[write.channel]["writes"].append(_load_write(context, write))
-    gathered = Gathered(context.plain, found.parts, found.data)
+    gathered = Gathered(context.plain, found.parts, found.entries)
     for channel, name in found.seeds.items():
         history[channel]["seed"] = gathered.value(name)[0]
     return history
@@ -153,7 +153,7 @@ async def _list_thread(
                         yield found
             count = len(wanted)
         else:
-            gathered = Gathered(context.plain, page.parts, page.data)
+            gathered = Gathered(context.plain, page.parts, page.entries)
             for stored in page.checkpoints[:limit]:
                 yield _make_tuple(context, thread.id, stored, gathered)
             count = len(page.checkpoints[:limit])
@@ -180,7 +180,7 @@ async def _fetch(context: Context, thread: Ref, stored: Stored) -> CheckpointTup
         return None
     if not page.checkpoints:
         return None
-    return _make_tuple(context, thread.id, page.checkpoints[0], Gathered(context.plain, page.parts, page.data))
+    return _make_tuple(context, thread.id, page.checkpoints[0], Gathered(context.plain, page.parts, page.entries))
 
 
 def _make_tuple(

@@ -16,7 +16,7 @@ from ...checkpoints import Checkpoint, CheckpointPage, Part, Trace, Write
 from ...codec import decode_entries
 from ...errors import GoneError, InvalidError, UnavailableError
 from ...limits import CHECKPOINTS, ITEMS, check_branch, check_channel, check_limit, check_point, check_window
-from ...records import Partition
+from ...records import Entry, Partition
 from .checkpoints_records import Arg, decode_checkpoint, decode_part, decode_writes, past, start_of
 from .client import Client
 from .commit import CommitVerbs
@@ -78,16 +78,15 @@ class CheckpointVerbs(CommitVerbs):
         ancestors: dict[str, tuple[Write, ...]] = {}
         seeds: dict[str, str] = {}
         parts: dict[str, Part] = {}
-        data: dict[int, tuple[str, bytes]] = {}
-        ids_of: dict[int, bytes] = {}
+        entries: dict[int, Entry] = {}
         start = id
         while True:
             left = [channel for channel in wanted if channel not in seeds]
             found = await _ask(client, partition, keys, "checkpoint_trace", (*_one(branch, start), *left), window)
             ids, written, names, values, has_more = found.rest
             more = _decode_parts(values, len(branch.encode()) + 1)
-            entries = await _read_data(client, partition, keys, found, more.values(), ids_of)
-            if entries is None:
+            these = await _read_entries(client, partition, keys, found, more.values())
+            if these is None:
                 continue
             for name, members in zip([name.decode() for name in ids], written, strict=True):
                 if name in ancestors:
@@ -97,9 +96,9 @@ class CheckpointVerbs(CommitVerbs):
                 ancestors[name] = decode_writes(members, len(start_of(branch, name)))
             seeds |= {name.partition("\0")[0]: name for name in [name.decode() for name in names]}
             parts |= more
-            data |= entries
+            entries |= these
             if not has_more:
-                return Trace(tuple(ancestors.items()), seeds, parts, data, ids_of)
+                return Trace(tuple(ancestors.items()), seeds, parts, entries)
             start = ids[-1].decode()
 
     async def _page(self, partition: Partition, arguments: Sequence[Arg], limit: int, window: int) -> CheckpointPage:
@@ -122,10 +121,9 @@ class CheckpointVerbs(CommitVerbs):
                 count, parts = _cut(checkpoints, values)
                 has_more = has_more or count < len(checkpoints)
                 checkpoints = checkpoints[:count]
-            ids_of: dict[int, bytes] = {}
-            data = await _read_data(client, partition, keys, found, parts.values(), ids_of)
-            if data is not None:
-                return CheckpointPage(checkpoints, parts, data, found.made_ms, has_more, ids_of)
+            entries = await _read_entries(client, partition, keys, found, parts.values())
+            if entries is not None:
+                return CheckpointPage(checkpoints, parts, entries, found.made_ms, has_more)
 
 
 # -- what is asked ----------------------------------------------------------------------------------------------------------
@@ -218,16 +216,13 @@ def _cut(checkpoints: Sequence[Checkpoint], values: Sequence[bytes]) -> tuple[in
     return len(checkpoints), parts
 
 
-async def _read_data(
-    client: Client, partition: Partition, keys: PartitionKeys, found: _Found, parts: Iterable[Part], ids_of: dict[int, bytes]
-) -> dict[int, tuple[str, bytes]] | None:
-    """Return codec and data of the entries in the spans of some parts; None where the log began anew meanwhile.
-
-    Their stored ids go into `ids_of`.
-    """
+async def _read_entries(
+    client: Client, partition: Partition, keys: PartitionKeys, found: _Found, parts: Iterable[Part]
+) -> dict[int, Entry] | None:
+    """Return the entries in the spans of some parts by position; None where the log began anew meanwhile."""
     # Most often one span, or none: nothing to join then.
     spans = sorted([(max(first, found.base), first + count) for part in parts for first, count in part.spans])
-    data: dict[int, tuple[str, bytes]] = {}
+    entries: dict[int, Entry] = {}
     ranges: list[tuple[int, int]] = []
     older: list[tuple[int, int, int]] = []
     done = 0
@@ -245,11 +240,10 @@ async def _read_data(
             older.append((len(ranges) - 1, first, last))
         low, high = max(first, found.first) - found.first, end - found.first
         if high > low:
-            for entry in decode_entries(found.envelopes[low:high], found.first + low):
-                data[entry.position] = (entry.codec, entry.data)
-                ids_of[entry.position] = entry.key
+            near = decode_entries(found.envelopes[low:high], found.first + low)
+            entries.update({entry.position: entry for entry in near})
     if not older:
-        return data
+        return entries
     payload = _MULTI + pack("HMGET", keys.meta, "g", "c", "b:items")
     for first, last in ranges:
         payload += pack("LRANGE", keys.log(ITEMS)[1], first - found.base, last - 1 - found.base)
@@ -260,7 +254,6 @@ async def _read_data(
         return None
     for number, first, last in older:
         start = ranges[number][0]
-        for entry in decode_entries(slices[number][first - start : last - start], first):
-            data[entry.position] = (entry.codec, entry.data)
-            ids_of[entry.position] = entry.key
-    return data
+        far = decode_entries(slices[number][first - start : last - start], first)
+        entries.update({entry.position: entry for entry in far})
+    return entries

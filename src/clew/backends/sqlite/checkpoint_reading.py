@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from ...checkpoints import Checkpoint, CheckpointPage, Part, Span, Trace, Write
 from ...limits import ITEMS
-from ...records import Partition
+from ...records import Entry, Partition
 from .checkpoint_rows import NAMES_AT_ONCE, cut_names, decode_names, decode_spans
 from .heads import LAST_POSITION, POSITION_BITS, Head, find_living
 from .reading import decode_rows
@@ -103,7 +103,7 @@ def trace_checkpoint(unit: Unit, partition: Partition, branch: str, id: str | No
                 if not missing:
                     break
     parts = _read_parts(unit.db, head.id, branch, seeds.values())
-    return Trace(tuple(ancestors), seeds, parts, *_read_data(unit.db, head, parts.values()))
+    return Trace(tuple(ancestors), seeds, parts, _read_entries(unit.db, head, parts.values()))
 
 
 def _find(db: sqlite3.Connection, head: Head, branch: str, id: str | None) -> _Row | None:
@@ -132,8 +132,8 @@ def _make_page(db: sqlite3.Connection, head: Head, rows: Sequence[_Row], *, bare
     for branch in names:
         written[branch] = _read_writes(db, head.id, branch, [row[1] for row in found if row[0] == branch])
     checkpoints = [Checkpoint(*row, tuple(written[row[0]][row[1]])) for row in found]
-    data, keys = _read_data(db, head, parts.values())
-    return CheckpointPage(tuple(checkpoints), parts, data, made_ms, has_more, keys)
+    entries = _read_entries(db, head, parts.values())
+    return CheckpointPage(tuple(checkpoints), parts, entries, made_ms, has_more)
 
 
 def _read_writes(db: sqlite3.Connection, partition: int, branch: str, ids: Sequence[str]) -> Mapping[str, Sequence[Write]]:
@@ -158,20 +158,16 @@ def _read_parts(db: sqlite3.Connection, partition: int, branch: str, names: Iter
     return parts
 
 
-def _read_data(
-    db: sqlite3.Connection, head: Head, parts: Iterable[Part]
-) -> tuple[Mapping[int, tuple[str, bytes]], Mapping[int, bytes]]:
-    """Return codec, data and stored id of each entry that the parts refer to, each run of neighbours by one statement."""
-    found: dict[int, tuple[str, bytes]] = {}
-    keys: dict[int, bytes] = {}
+def _read_entries(db: sqlite3.Connection, head: Head, parts: Iterable[Part]) -> Mapping[int, Entry]:
+    """Return each entry that the parts refer to, each run of neighbours by one statement."""
+    found: dict[int, Entry] = {}
     if head.log is None:
-        return found, keys
+        return found
     base = head.log.id << POSITION_BITS
     for first, last in _join(span for part in parts for span in part.spans):
-        for entry in decode_rows(db.execute(_ENTRIES, (base | first, base | last)).fetchall()):
-            found[entry.position] = (entry.codec, entry.data)
-            keys[entry.position] = entry.key
-    return found, keys
+        entries = decode_rows(db.execute(_ENTRIES, (base | first, base | last)).fetchall())
+        found.update({entry.position: entry for entry in entries})
+    return found
 
 
 def _join(spans: Iterable[Span]) -> Iterator[tuple[int, int]]:
