@@ -8,6 +8,7 @@ from contextlib import closing
 from typing import Any, Final
 
 from ...checkpoints import Checkpoint, CheckpointPage, Part, Span, Trace, Write
+from ...codec import decode_entries
 from ...limits import ITEMS
 from ...records import Entry, Partition
 from .checkpoint_rows import NAMES_AT_ONCE, cut_names, decode_names, decode_spans
@@ -39,6 +40,8 @@ WITH RECURSIVE way (id, parent, uses) AS (
 )
 SELECT id, uses FROM way"""
 _ENTRIES: Final = "SELECT seat, envelope FROM entry WHERE seat BETWEEN ? AND ? ORDER BY seat"
+_RUN: Final = "SELECT envelope FROM entry WHERE seat BETWEEN ? AND ? ORDER BY seat"
+"""Where none was removed, their places follow from the first one."""
 FIRST_STRIDE: Final = 4
 """Ancestors that are looked at together; each time twice as many."""
 _Row = tuple[str, str, str | None, bytes, bytes]
@@ -165,7 +168,12 @@ def _read_entries(db: sqlite3.Connection, head: Head, parts: Iterable[Part]) -> 
         return found
     base = head.log.id << POSITION_BITS
     for first, last in _join(span for part in parts for span in part.spans):
-        entries = decode_rows(db.execute(_ENTRIES, (base | first, base | last)).fetchall())
+        seats = (base | first, base | last)
+        envelopes = [row[0] for row in db.execute(_RUN, seats)]
+        if len(envelopes) == last - first + 1:
+            entries = decode_entries(envelopes, first)
+        else:
+            entries = decode_rows(db.execute(_ENTRIES, seats).fetchall())
         found.update({entry.position: entry for entry in entries})
     return found
 
