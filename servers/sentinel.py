@@ -99,7 +99,7 @@ class Sentinel:
     @property
     def primary(self) -> Server:
         """The server that the sentinels call the primary now."""
-        answer = self.sentinels[0].call("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)
+        answer = self.sentinels[0].keep_control().execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", MASTER)  # type: ignore[no-untyped-call]
         if not isinstance(answer, tuple | list):
             raise RuntimeError("the sentinels know no primary")
         return next(server for server in self.servers if server.port == int(answer[1]))

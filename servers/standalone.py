@@ -9,6 +9,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import redis
+from redis import DriverInfo
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -23,6 +24,8 @@ _COMMON = {
     "repl-diskless-sync": "yes",
     "repl-diskless-sync-delay": "0",
 }
+# Every client would look the version of redis-py up in the files of its installation.
+_ABOUT = DriverInfo()
 
 
 class Server(Single):
@@ -59,6 +62,7 @@ class Server(Single):
         self._options = dict(options or {})
         self._modules = tuple(modules)
         self._front: Process | None = None
+        self._kept: redis.Redis | None = None
 
     # -- where it is ----------------------------------------------------------------------------------------------------
 
@@ -93,8 +97,25 @@ class Server(Single):
         """Return a new synchronous client of the default user, for plain control; close it after use (or use `with`)."""
         once = Retry(NoBackoff(), 0)  # whoever waits for a server asks again by itself, and sooner
         return redis.Redis(
-            unix_socket_path=self.path, password=self.password, decode_responses=True, socket_timeout=10, retry=once
+            unix_socket_path=self.path,
+            password=self.password,
+            decode_responses=True,
+            socket_timeout=10,
+            retry=once,
+            driver_info=_ABOUT,
         )
+
+    def keep_control(self) -> redis.Redis:
+        """Return a client as `control` does, the same one until the server is stopped, for whoever asks often. It is not to be
+        closed."""
+        if self._kept is None:
+            self._kept = self.control()
+        return self._kept
+
+    def _let_go(self) -> None:
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
     def call(self, *command: str | int) -> object:
         """Send one command and return its answer."""
@@ -177,6 +198,7 @@ class Server(Single):
 
     def stop(self) -> None:
         """Kill it, and remove its folder. A second stop does nothing."""
+        self._let_go()
         if self._front is not None:
             self._front.remove()
             self._front = None
@@ -184,6 +206,7 @@ class Server(Single):
 
     def kill(self) -> None:
         """Kill it (SIGKILL). Its port and folder stay, for `restart`."""
+        self._let_go()
         if self._front is not None:
             self._front.kill()
         super().kill()

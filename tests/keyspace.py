@@ -19,16 +19,24 @@ def data_servers(running: Running) -> list[Server]:
         return [running]
     if isinstance(running, Sentinel):
         return [running.primary]
-    return [node for node in running.nodes if node.process.pid and node.info("replication")["role"] == "master"]
+    return [node for node in running.nodes if node.process.pid and _role(node) == "master"]
+
+
+def _role(node: Server) -> str:
+    return str(node.keep_control().execute_command("ROLE")[0])  # type: ignore[no-untyped-call]
 
 
 def list_keys(running: Running, pattern: str = "*") -> dict[str, int]:
     """Return each key that matches, and its time to live in milliseconds (-1: it does not expire)."""
     found: dict[str, int] = {}
     for server in data_servers(running):
-        with server.control() as client:
-            keys = list(client.scan_iter(pattern, count=1000))
-            found |= {str(key): int(client.execute_command("PTTL", key)) for key in keys}
+        client = server.keep_control()
+        keys = list(client.scan_iter(pattern, count=1000))
+        if keys:
+            pipeline = client.pipeline(transaction=False)
+            for key in keys:
+                pipeline.pttl(key)
+            found |= {str(key): int(ttl) for key, ttl in zip(keys, pipeline.execute(), strict=True)}
     return {key: ttl for key, ttl in found.items() if ttl != -2}
 
 
@@ -54,7 +62,7 @@ def sweep(running: Running, url: str, namespace: str) -> list[str]:
         dropped = {(partition.owner, partition.name) for partition in partitions_of(left)}
         left = {key: ttl for key, ttl in list_keys(running, f"{namespace}:*").items() if not _aging(running, key, dropped)}
     for server in data_servers(running):
-        server.call("FLUSHALL")
+        server.keep_control().flushall()
     return sorted(key for key, ttl in left.items() if ttl == -1)
 
 
