@@ -18,8 +18,9 @@ from urllib.parse import quote, unquote_plus, urlsplit
 from ...backend import Backend
 from ...errors import ConflictError, DeniedError, FullError, InvalidError, UnavailableError
 from ...settings import data_folder
-from .book import Aside, Book, check_format, list_aside, open_book
+from .book import Book, open_book
 from .draining import Drainer
+from .tables import Aside, check_format, count_waiting, list_aside
 from .wrapper import JournalBackend
 
 __all__ = [
@@ -126,7 +127,7 @@ async def open_journal(inner: Backend, url: str, options: Options) -> JournalBac
         raise kind(f"the journal's folder {folder} cannot be made ({error.strerror}): name another one") from error
     store = _identify(inner, url)
     # Whoever starts again takes up what a process left that died.
-    for path in sorted(_paths(inner, url, options), key=lambda path: not _has_waiting(path)):
+    for path in sorted(_paths(inner, url, options), key=lambda path: not _has_writes(path)):
         try:
             book = await open_book(str(path), store, max_bytes=options.max_bytes)
         except ConflictError:
@@ -148,8 +149,7 @@ def find_journals(folder: Path) -> list[Found]:
             with _reading(path) as db:
                 if not check_format(db, str(path)):
                     (store,) = db.execute("SELECT store FROM meta").fetchone()
-                    (depth,) = db.execute("SELECT count(*) FROM entry").fetchone()
-                    found.append(Found(path, store, depth, list_aside(db)))
+                    found.append(Found(path, store, count_waiting(db), list_aside(db)))
         except sqlite3.Error as error:
             raise UnavailableError(f"the journal {path} cannot be read: {error}") from error
     return found
@@ -167,7 +167,7 @@ async def drain(inner: Backend, url: str, options: Options, *, seconds: float) -
         UnavailableError: something still waits.
     """
     busy = []
-    for path in [path for path in _paths(inner, url, options) if _has_waiting(path)]:
+    for path in [path for path in _paths(inner, url, options) if _has_writes(path)]:
         try:
             book = await open_book(str(path), _identify(inner, url), max_bytes=options.max_bytes)
         except ConflictError:
@@ -203,7 +203,8 @@ def _paths(inner: Backend, url: str, options: Options) -> list[Path]:
     return [options.folder / f"{digest}-{slot}.db" for slot in range(1, MOST_SLOTS + 1)]
 
 
-def _has_waiting(path: Path) -> bool:
+def _has_writes(path: Path) -> bool:
+    """Tell whether writes stand in a file: those that wait, and those that the store has, until they are deleted."""
     if not path.exists():
         return False
     try:

@@ -10,7 +10,7 @@ import logging
 import os
 import sqlite3
 import threading
-import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, TypeVar
 from urllib.parse import quote
@@ -20,24 +20,14 @@ from ...backends.sqlite.faults import is_busy, translate
 from ...backends.sqlite.jobs import AnyJob, Job, JobQueue, hand_back
 from ...backends.sqlite.memo import Memo
 from ...backends.sqlite.unit import Unit, read_clock
-from ...errors import ClewError, ConflictError, DeniedError, FullError, UnsupportedError
-from ...ids import new_id
+from ...errors import ClewError, ConflictError, DeniedError, FullError
 from ...records import Partition
-from .records import FORMAT
+from .tables import WAITING, check_format, make_tables
 
 log = logging.getLogger("clew.journal")
 T = TypeVar("T")
 
-APPLICATION_ID: Final = 0x436C656A
-"""The letters "Clej", where SQLite keeps the number of the program a file belongs to."""
 MOST_AT_ONCE: Final = 512
-_SCHEMA: Final = """
-CREATE TABLE meta (id TEXT NOT NULL, store TEXT NOT NULL);
-CREATE TABLE entry (seq INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL);
-CREATE TABLE flight (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, owner TEXT NOT NULL, name TEXT NOT NULL);
-CREATE TABLE aside (seq INTEGER PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, reason TEXT NOT NULL,
-                    refused_ms INTEGER NOT NULL);
-"""
 
 
 class Flight(NamedTuple):
@@ -48,23 +38,17 @@ class Flight(NamedTuple):
     last: int
 
 
-class Aside(NamedTuple):
-    """A write that the store refused for good."""
-
-    seq: int
-    partition: Partition
-    size: int
-    reason: str
-    refused_ms: int
-
-
 class Book:
     """An open journal. Made by `open_book`; `aclose` closes it.
 
     Attributes:
         path: the file.
         id: of this journal, for ever: tokens are made from it.
-        found: the writes that waited when it was opened, with their partitions, in order.
+        max_bytes: how far the file may grow; None where only the disk says.
+        found: the numbers of the writes that waited when it was opened, by partition, in order.
+        litter: how many stood there then that the store has.
+        highest: the number of the last write then; 0 for none.
+        largest: the most bytes of a write's record, of those that are there.
         flights: those that were on their way then.
         aside: how many were refused for good.
     """
@@ -72,7 +56,9 @@ class Book:
     def __init__(self, path: str, store: str, max_bytes: int | None) -> None:
         self.path = path
         self.id = ""
-        self.found: list[tuple[int, Partition]] = []
+        self.max_bytes = max_bytes
+        self.found: dict[Partition, deque[int]] = {}
+        self.litter = self.highest = self.largest = 0
         self.flights: list[Flight] = []
         self.aside = 0
         self._store = store
@@ -107,6 +93,7 @@ class Book:
 
         def work(unit: Unit) -> int:
             made = unit.db.execute("INSERT INTO entry (owner, name, body) VALUES (?, ?, ?)", (*partition, body))
+            self.largest = max(self.largest, len(body))
             return int(made.lastrowid or 0)
 
         job = Job(work)
@@ -192,23 +179,24 @@ class Book:
         db.execute("PRAGMA journal_mode = WAL")
         db.execute("PRAGMA synchronous = FULL")
         db.execute("PRAGMA journal_size_limit = 67108864")
+        # What is read next stands all over the file, so some of its pages are kept.
+        db.execute("PRAGMA cache_size = -16384")
+        # What is deleted is overwritten where its page is written anyway; a whole page is not written for that alone.
+        db.execute("PRAGMA secure_delete = FAST")
         if self._address.max_bytes is not None:
             page_size = db.execute("PRAGMA page_size").fetchone()[0]
             db.execute(f"PRAGMA max_page_count = {self._address.max_bytes // page_size}")
-        if is_new:
-            db.execute("BEGIN IMMEDIATE")
-            for statement in _SCHEMA.split(";"):
-                db.execute(statement)
-            db.execute("INSERT INTO meta VALUES (?, ?)", (new_id(), self._store))
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            db.execute(f"PRAGMA user_version = {FORMAT}")
-            db.execute("COMMIT")
+        make_tables(db, self._store, is_new=is_new)
         (self.id,) = db.execute("SELECT id FROM meta").fetchone()
-        rows = db.execute("SELECT seq, owner, name FROM entry ORDER BY seq")
-        same: dict[Partition, Partition] = {}
+        (self.litter,) = db.execute("SELECT count(*) FROM done").fetchone()
+        rows = db.execute(f"SELECT seq, owner, name {WAITING if self.litter else 'FROM entry'} ORDER BY seq")
         for seq, owner, name in rows:
-            partition = Partition(owner, name)
-            self.found.append((seq, same.setdefault(partition, partition)))
+            queue = self.found.get((owner, name))  # type: ignore[call-overload]  # a Partition is such a pair
+            if queue is None:
+                queue = self.found[Partition(owner, name)] = deque()
+            queue.append(seq)
+        count, highest, largest = db.execute("SELECT count(*), max(seq), max(length(body)) FROM entry").fetchone()
+        self.litter, self.highest, self.largest = count - sum(map(len, self.found.values())), highest or 0, largest or 0
         self.flights = [
             Flight(Partition(owner, name), first, last)
             for first, last, owner, name in db.execute("SELECT first, last, owner, name FROM flight ORDER BY first")
@@ -231,39 +219,6 @@ async def open_book(path: str, store: str, *, max_bytes: int | None = None) -> B
     book = Book(path, store, max_bytes)
     await book.open()
     return book
-
-
-def check_format(db: sqlite3.Connection, path: str) -> bool:
-    """Tell whether the file is empty.
-
-    Raises:
-        UnsupportedError: it is no journal, or one of a newer format. Nothing was written to it.
-    """
-    application = db.execute("PRAGMA application_id").fetchone()[0]
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if application == APPLICATION_ID:
-        if version > FORMAT:
-            raise UnsupportedError(f"the journal {path} has format {version}, and this clew knows up to {FORMAT}: upgrade clew")
-        return False
-    if application or version or tables:
-        raise UnsupportedError(f"{path} is no journal of clew's: name another folder for the journal")
-    return True
-
-
-def put_aside(db: sqlite3.Connection, seq: int, reason: str) -> None:
-    """Take a write that the store refused for good out of the way, and keep it."""
-    db.execute(
-        "INSERT INTO aside SELECT seq, owner, name, body, ?, ? FROM entry WHERE seq = ?",
-        (reason, time.time_ns() // 1_000_000, seq),
-    )
-    db.execute("DELETE FROM entry WHERE seq = ?", (seq,))
-
-
-def list_aside(db: sqlite3.Connection) -> list[Aside]:
-    """Return the writes that were refused for good, in order."""
-    rows = db.execute("SELECT seq, owner, name, length(body), reason, refused_ms FROM aside ORDER BY seq")
-    return [Aside(seq, Partition(owner, name), size, reason, ms) for seq, owner, name, size, reason, ms in rows]
 
 
 def _lock(path: str) -> sqlite3.Connection:

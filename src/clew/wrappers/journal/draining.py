@@ -10,7 +10,7 @@ import contextlib
 import logging
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -27,17 +27,19 @@ from ...errors import (
 )
 from ...records import PRESENT, Once, Partition
 from .book import Book, Flight
-from .planning import MOST_CHANGES, Finished, Pick, Plan, finish, make_plans
+from .planning import MOST_CHANGES, Finished, Pick, Plan, finish, go_on, make_plans, take_out
 
 log = logging.getLogger("clew.journal")
 FIRST_S: Final = 0.1
 MOST_S: Final = 2.0
 """The pauses between two tries: from the first to the longest, doubled each time, and jittered."""
 AT_ONCE: Final = 16
-"""Partitions that are written at the same time."""
+"""Partitions that are written at the same time; while half of them are on their way, the other half is read."""
 REFUSALS: Final = (InvalidError, NotFoundError, ConflictError, UnreadableError)
 """What the store says of a write that it will never take."""
 ATTEMPTS: Final = 20
+MOST_LITTER: Final = 128 * 1024 * 1024
+"""Bytes of what the store has that stay in a journal at most while something waits."""
 
 
 class Drainer:
@@ -72,13 +74,21 @@ class Drainer:
         """The next pause while all of the store is away, and when the one that lasts ends."""
         self._next: list[Plan] = []
         """What goes out next, where that is known."""
+        self._under_way: dict[asyncio.Task[Exception | None], Plan] = {}
         self._finished = Finished()
         self._waiters: dict[Partition, list[asyncio.Future[None]]] = {}
         self._wake, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
-        for seq, partition in book.found:
-            self.add(partition, seq)
+        self._litter = self._litter_bytes = book.litter
+        """How many writes stand in the file that are over, and their bytes; of those that were found there, as many."""
+        self._most_litter = min(MOST_LITTER, (book.max_bytes or MOST_LITTER * 8) // 8)
+        self._highest = book.highest if book.litter else 0
+        self.queues.update(book.found)
+        self.depth = sum(map(len, book.found.values()))
+        if self.depth or self._litter:
+            self._idle.clear()
+            self._wake.set()
 
     def start(self) -> None:
         """Write what waits, from now on."""
@@ -125,7 +135,7 @@ class Drainer:
                 waiter.cancel()
         if self._finished:
             try:
-                await self._book.do(self._take_out())
+                await self._book.do(lambda db: finish(db, self._finished, None))
             except ClewError as error:
                 # It is sent again by the next one, with the same tokens, and not done twice.
                 log.warning("the journal %s keeps what is written: %s", self._book.path, error)
@@ -147,7 +157,7 @@ class Drainer:
                 await asyncio.sleep(pause * random.uniform(0.5, 1.0))
                 pause = min(2 * pause, MOST_S)
                 continue
-            if not self.queues and not self._finished:
+            if not self.queues and not self._finished and not self._litter:
                 self._wake.clear()
                 self._idle.set()
             elif is_idle:
@@ -163,27 +173,40 @@ class Drainer:
                 plans = []
         if not plans:
             picks = self._pick()
-            if not picks and not self._finished:
+            if not picks and not self._finished and not self._is_littered(resting=True):
                 return True
             plans = await self._plan(picks)
-        tasks = [asyncio.create_task(self._send(plan)) for plan in plans]
+        self._under_way |= {asyncio.create_task(self._send(plan)): plan for plan in plans}
         try:
             # The next ones are read while these are on their way.
-            others = [] if self.away is not None else self._pick({plan.flight.partition for plan in plans})
+            others = [] if self.away is not None else self._pick()
             if others:
                 self._next = await self._plan(others)
-            answers = await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
+            answers = await self._answers()
+        except BaseException:
+            for task in self._under_way:
                 task.cancel()
-        failed = [error for error in answers if error is not None and not isinstance(error, REFUSALS)]
-        for plan, error in zip(plans, answers, strict=True):
-            self._note(plan, error)
-        if plans:
-            await self._look(len(failed) < len(plans), failed)
+            # Whether they were done is not known: they are planned again, the same.
+            self._under_way.clear()
+            raise
+        failed = [error for error in answers.values() if error is not None and not isinstance(error, REFUSALS)]
+        for task, error in answers.items():
+            self._note(self._under_way.pop(task), error)
+        if answers:
+            await self._look(len(failed) < len(answers), failed)
         return False
 
-    def _pick(self, under_way: Collection[Partition] = ()) -> list[Pick]:
+    async def _answers(self) -> dict[asyncio.Task[Exception | None], Exception | None]:
+        """Return what came of those that are over, when at most half of AT_ONCE are under way; none, where none follows."""
+        most = AT_ONCE // 2 if self._next and self.away is None else 0
+        over = [task for task in self._under_way if task.done()]
+        while len(self._under_way) - len(over) > most:
+            await asyncio.wait(self._under_way.keys() - over, return_when=asyncio.FIRST_COMPLETED)
+            over = [task for task in self._under_way if task.done()]
+        return {task: task.result() for task in over}
+
+    def _pick(self) -> list[Pick]:
+        under_way = {plan.flight.partition for plan in self._under_way.values()}
         now = asyncio.get_running_loop().time()
         picks: list[Pick] = []
         if self.away is not None and now < self._next_try:
@@ -195,32 +218,44 @@ class Drainer:
             most = MOST_CHANGES if flight is None else MOST_CHANGES * 2
             numbers = [seq for seq in islice(seqs, most) if flight is None or seq <= flight.last]
             alone = self._alone.get(partition, -1) >= numbers[0]
-            picks.append(Pick(partition, numbers, None if flight is None else flight.last, alone))
+            picks.append(Pick(partition, numbers, None if flight is None else flight.last, alone, self._book.largest))
             # While it is away, one is enough to find out whether it is back.
-            if self.away is not None or len(picks) == AT_ONCE:
+            if self.away is not None or len(picks) == AT_ONCE // 2:
                 break
         return picks
 
     async def _plan(self, picks: list[Pick]) -> list[Plan]:
-        taking_out = self._take_out()
+        finished = self._finished
+        litter = (self._highest, self._litter) if self._is_littered(resting=not picks) else None
         try:
-            plans, damaged = await self._book.do(lambda db: (taking_out(db), make_plans(db, picks))[1])
+            plans, damaged = await self._book.do(lambda db: go_on(db, finished, litter, picks))
         except ClewError as error:
+            if not picks:
+                raise
             # There may be no room even to note what is on its way: each alone needs no note.
             self._trouble(error)
             single = [pick if pick.last is not None else pick._replace(alone=True) for pick in picks]
             plans, damaged = await self._book.do(lambda db: make_plans(db, single))
+            with contextlib.suppress(ClewError):
+                # Nor for a mark: that is the same trouble, and the next round tries again.
+                await self._book.do(lambda db: take_out(db, finished))
+                self._litter -= len(finished.seqs)
+                self._finished = Finished()
         else:
             self._finished = Finished()
+            if litter is not None:
+                self._litter = self._litter_bytes = 0
         for partition, seq, reason in damaged:
             self._put_aside(partition, seq, reason)
         for plan in plans:
             self._flights[plan.flight.partition] = plan.flight
         return plans
 
-    def _take_out(self) -> Callable[..., None]:
-        finished = self._finished
-        return lambda db: finish(db, finished)
+    def _is_littered(self, *, resting: bool) -> bool:
+        """Tell whether it is time to delete what is over: all is, or much of it, or there is nothing else to do."""
+        if not self._litter or not self.queues or self._litter_bytes >= self._most_litter:
+            return bool(self._litter)
+        return resting and self._litter * 8 >= self.depth
 
     async def _send(self, plan: Plan) -> Exception | None:
         """Write a commit; return why that failed."""
@@ -258,6 +293,10 @@ class Drainer:
         if error is None:
             self._pop(partition, plan.seqs)
             self._finished.seqs += plan.seqs
+            self._finished.done[partition] = plan.seqs[-1]
+            self._litter += len(plan.seqs)
+            self._litter_bytes += plan.size
+            self._highest = max(self._highest, plan.seqs[-1])
         elif not isinstance(error, REFUSALS):
             self._put_off(partition)
             return

@@ -6,17 +6,18 @@ It runs in the journal's thread, in one transaction with the removal of what the
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 import msgspec
 
 from ...records import Append, Change, Partition
-from .book import Flight, put_aside
-from .records import Write, decode_write
+from .book import Flight
+from .records import Write, decode_write, join_writes
+from .tables import delete_done, delete_numbers, mark_done, put_aside
 
-MOST_CHANGES: Final = 1_000
+MOST_CHANGES: Final = 500
 """Changes in one commit, and writes of one partition that are looked at for it."""
 MOST_BYTES: Final = 4 * 1024 * 1024
 """Bytes of a commit's records; a write that has more goes alone."""
@@ -28,33 +29,38 @@ class Pick(NamedTuple):
     Attributes:
         last: the number of the last one of a flight that is under way, or of what has to go alone; None where nothing is fixed.
         alone: whether the first of them goes alone.
+        largest: the most bytes that a record of them may have.
     """
 
     partition: Partition
     seqs: Sequence[int]
     last: int | None
     alone: bool
+    largest: int
 
 
 class Plan(NamedTuple):
-    """A commit that is to be made."""
+    """A commit that is to be made, of records that have `size` bytes."""
 
     flight: Flight
     seqs: Sequence[int]
     write: Write
+    size: int
 
 
 @dataclass(slots=True)
 class Finished:
-    """What is over, and not yet out of the file.
+    """What is over, and not yet marked in the file.
 
     Attributes:
         seqs: writes that the store has.
+        done: the last of them of each partition.
         refused: writes that it refused for good, and why.
         flights: the first numbers of the flights that are over.
     """
 
     seqs: list[int] = field(default_factory=list)
+    done: dict[Partition, int] = field(default_factory=dict)
     refused: list[tuple[int, str]] = field(default_factory=list)
     flights: list[int] = field(default_factory=list)
 
@@ -62,13 +68,36 @@ class Finished:
         return bool(self.seqs or self.refused or self.flights)
 
 
-def finish(db: sqlite3.Connection, finished: Finished) -> None:
-    """Take what is over out of the file; what was refused is kept aside."""
+def finish(db: sqlite3.Connection, finished: Finished, litter: tuple[int, int] | None) -> None:
+    """Mark in the file what is over; what was refused is kept aside.
+
+    Args:
+        litter: the highest number of what is marked and how many those are, to delete them; None to leave them there.
+    """
+    mark_done(db, finished.done)
+    _let_go(db, finished)
+    if litter is not None:
+        delete_done(db, *litter)
+
+
+def take_out(db: sqlite3.Connection, finished: Finished) -> None:
+    """Take what is over out of the file: where that is full, there may be no room for a mark."""
+    delete_numbers(db, finished.seqs)
+    _let_go(db, finished)
+
+
+def _let_go(db: sqlite3.Connection, finished: Finished) -> None:
     for seq, reason in finished.refused:
         put_aside(db, seq, reason)
-    for start in range(0, len(finished.seqs), MOST_CHANGES):
-        db.execute(f"DELETE FROM entry WHERE seq IN ({','.join(map(str, finished.seqs[start : start + MOST_CHANGES]))})")
     db.executemany("DELETE FROM flight WHERE first = ?", ((first,) for first in finished.flights))
+
+
+def go_on(
+    db: sqlite3.Connection, finished: Finished, litter: tuple[int, int] | None, picks: Sequence[Pick]
+) -> tuple[list[Plan], list[tuple[Partition, int, str]]]:
+    """Do as `finish` does, then as `make_plans`: in one transaction, with one sync."""
+    finish(db, finished, litter)
+    return make_plans(db, picks)
 
 
 def make_plans(db: sqlite3.Connection, picks: Sequence[Pick]) -> tuple[list[Plan], list[tuple[Partition, int, str]]]:
@@ -89,28 +118,33 @@ def make_plans(db: sqlite3.Connection, picks: Sequence[Pick]) -> tuple[list[Plan
 
 
 def _make_plan(db: sqlite3.Connection, pick: Pick) -> Plan | str:
+    if not pick.alone and pick.last is None and len(pick.seqs) > 1:
+        plan = _join(db, pick)
+        if plan is not None:
+            return plan
     first = pick.seqs[0]
     try:
-        write = decode_write(_read(db, first))
+        body = _read(db, first)
+        write = decode_write(body)
     except (msgspec.DecodeError, UnicodeDecodeError, LookupError) as error:
         return f"its record in the journal cannot be read: {error}"
     if pick.alone or not write.is_plain or len(pick.seqs) == 1:
-        return Plan(Flight(pick.partition, first, first), [first], write)
+        return Plan(Flight(pick.partition, first, first), [first], write, len(body))
     changes: list[Change] = []
     ids: set[tuple[str, bytes]] = set()
     taken: list[int] = []
     size = 0
-    for seq, body in _read_many(db, pick.seqs):
+    for seq, other_body in _read_many(db, pick.seqs):
         try:
-            other = decode_write(body)
+            other = decode_write(other_body)
         except (msgspec.DecodeError, UnicodeDecodeError):
             break
         if not other.is_plain or other.expect != write.expect or other.listed != write.listed:
             break
         keys = [(change.log, change.entry.key) for change in other.changes if isinstance(change, Append)]
-        size += len(body)
+        more = size + len(other_body)
         # What has an id of another one is a repeated call: it goes by itself, as it came.
-        if taken and pick.last is None and (size > MOST_BYTES or len(changes) + len(other.changes) > MOST_CHANGES):
+        if taken and pick.last is None and (more > MOST_BYTES or len(changes) + len(other.changes) > MOST_CHANGES):
             break
         before = len(ids)
         ids.update(keys)
@@ -118,9 +152,35 @@ def _make_plan(db: sqlite3.Connection, pick: Pick) -> Plan | str:
             break
         changes += other.changes
         taken.append(seq)
+        size = more
     if not taken:
-        return Plan(Flight(pick.partition, first, first), [first], write)
-    return Plan(Flight(pick.partition, first, taken[-1]), taken, write._replace(changes=changes))
+        return Plan(Flight(pick.partition, first, first), [first], write, len(body))
+    return Plan(Flight(pick.partition, first, taken[-1]), taken, write._replace(changes=changes), size)
+
+
+def _join(db: sqlite3.Connection, pick: Pick) -> Plan | None:
+    """Return the commonest commit by far: plain appends, all of one kind, to one log; None where they have to be looked at."""
+    seqs = pick.seqs[: max(1, MOST_BYTES // max(1, pick.largest))]
+    numbers = ",".join(map(str, seqs))
+    # One step of SQLite for all of them: after each step this thread would have to wait for the interpreter, which is busy with
+    # the commits before. The numbers are put together in the same order as the bodies, and so prove it.
+    found, bodies = db.execute(
+        "SELECT group_concat(seq), CAST(group_concat(body, '') AS BLOB) "
+        "FROM (SELECT value AS seq, (SELECT body FROM entry WHERE entry.seq = value) AS body FROM json_each(?))",
+        (f"[{numbers}]",),
+    ).fetchone()
+    if found != numbers:
+        return None
+    try:
+        write = join_writes(bodies, len(seqs))
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    if write is None or not write.is_plain or len(write.changes) > MOST_CHANGES:
+        return None
+    keys = {change.entry.key for change in write.changes if isinstance(change, Append)}
+    if len(keys) < len(write.changes):
+        return None
+    return Plan(Flight(pick.partition, seqs[0], seqs[-1]), seqs, write, len(bodies))
 
 
 def _read(db: sqlite3.Connection, seq: int) -> bytes:
@@ -131,7 +191,8 @@ def _read(db: sqlite3.Connection, seq: int) -> bytes:
     return body
 
 
-def _read_many(db: sqlite3.Connection, seqs: Sequence[int]) -> list[tuple[int, bytes]]:
-    # At most MOST_CHANGES of them: SQLite takes as many in one statement.
+def _read_many(db: sqlite3.Connection, seqs: Sequence[int]) -> Iterator[tuple[int, bytes]]:
+    # At most MOST_CHANGES of them, or as many of a flight: SQLite takes as many in one statement. They are read one by one, since
+    # all of them together may be more than the memory holds.
     marks = ",".join(map(str, seqs))
-    return db.execute(f"SELECT seq, body FROM entry WHERE seq IN ({marks}) ORDER BY seq").fetchall()
+    return iter(db.execute(f"SELECT seq, body FROM entry WHERE seq IN ({marks}) ORDER BY seq"))
