@@ -26,7 +26,8 @@ _ATTEMPTS = 8
 """How often a condition is tried again, each time because somebody stored the same data anew meanwhile."""
 _PASSED: tuple[type, ...] = (Listing, Leasing, Expiry, Pinging)
 """The powers that no stored bytes go through."""
-_PASSED_NAMES = ("place", "namespace", "fails_in_part", "reach", "waiting", "list_owners", "erase_owner", "erase_keys", "scrub")
+_OF_PLACE = ("place", "namespace", "fails_in_part", "reach", "waiting", "meters", "newest_event")
+_PASSED_NAMES = (*_OF_PLACE, "list_owners", "erase_owner", "erase_keys", "scrub")
 """Verbs and attributes of smaller powers, likewise. By name, so that no new one passes bytes by before somebody has looked."""
 
 

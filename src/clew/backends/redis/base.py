@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from ...errors import ClosedError
+from ...metering import Meters
 from ...records import Partition
 from .client import Client
 from .keys import PartitionKeys, partition_keys
@@ -28,6 +30,7 @@ class RedisBase:
         self.place = place
         self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, Client] = WeakKeyDictionary()
         self._opening: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+        self._tally = Meters()
         self._latest: Client | None = None
         self._closed = False
         self._unfinished: set[asyncio.Future[None]] = set()
@@ -49,7 +52,7 @@ class RedisBase:
         async with self._opening.setdefault(loop, asyncio.Lock()):
             client = self._clients.get(loop)
             if client is None:
-                client = Client(self.options, self.place)
+                client = Client(self.options, self.place, self._tally)
                 try:
                     await client.open()
                 except BaseException:
@@ -58,6 +61,10 @@ class RedisBase:
                 self._clients[loop] = client
         self._latest = client
         return client
+
+    def meters(self) -> Meters:
+        """See Metering.meters: of the clients of all event loops together."""
+        return replace(self._tally)
 
     def _keys(self, partition: Partition) -> PartitionKeys:
         return partition_keys(self.options.namespace, partition)

@@ -19,6 +19,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import AskError, MovedError, RedisClusterException, RedisError, SlotNotCoveredError
 
 from ...errors import ClewError, ClosedError, NotReplicatedError, UnavailableError, UnsupportedError
+from ...metering import Meters
 from .faults import is_connection_fault, is_refused_for_now, translate
 from .info import check_server, parse_info, version_of
 from .introducing import ALWAYS
@@ -38,9 +39,11 @@ class Client:
     Args:
         options: the parsed URL.
         place: the URL with its credentials masked, for messages.
+        tally: where it counts; one of its own for None.
     """
 
-    def __init__(self, options: Options, place: str) -> None:
+    def __init__(self, options: Options, place: str, tally: Meters | None = None) -> None:
+        self.tally = Meters() if tally is None else tally
         self.options = options
         self.place = place
         self.loop = asyncio.get_running_loop()
@@ -242,14 +245,10 @@ class Client:
     def _lane(self, name: str) -> Lane:
         lane = self._lanes.get(name)
         if lane is None:
-            lane = self._lanes[name] = Lane(
-                self._connector(name),
-                self._failed,
-                self._confirmation(),
-                connect_timeout=self.options.connect_timeout,
-                # On a cluster a script has one slot.
-                together=self._put_together if self._cluster is None else None,
-            )
+            # On a cluster a script has one slot.
+            together = self._put_together if self._cluster is None else None
+            ways, wait = (self._connector(name), self._failed, self._confirmation()), self.options.connect_timeout
+            lane = self._lanes[name] = Lane(*ways, connect_timeout=wait, together=together, tally=self.tally)
         return lane
 
     def _put_together(self, batch: list[Request]) -> list[Request]:
@@ -285,6 +284,7 @@ class Client:
                     told.lost = request.sent and request.durable
                 request.fail(told)
             return
+        self.tally.retries += 1
         if self._cluster is not None and (unknown or refused):
             if isinstance(error, AskError) and not isinstance(error, MovedError) and request.replies == 1:
                 request.lead = pack("ASKING")

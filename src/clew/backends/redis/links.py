@@ -14,6 +14,7 @@ import hiredis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError
 
+from ...metering import Meters
 from .faults import make_error
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Link(asyncio.Protocol):
         self.retired = False
         """Whether to close it after the trip it makes."""
         self._lost = lost
+        self.tally = Meters()
+        """Where its lane counts."""
         self._loop = asyncio.get_running_loop()
         self._reader = hiredis.Reader(protocolError=ConnectionError, replyError=make_error, notEnoughData=_NOTHING)
         self._trip: Trip | None = None
@@ -83,6 +86,7 @@ class Link(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
         reader = self._reader
+        self.tally.received_bytes += len(data)
         reader.feed(data)
         try:
             while (reply := reader.gets()) is not _NOTHING:

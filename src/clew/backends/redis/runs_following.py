@@ -51,6 +51,12 @@ class RunFollowVerbs(RunReadVerbs, FollowVerbs):
                 if not events:
                     await feed.wait(seen)
 
+    def newest_event(self, partition: Partition, run: str) -> EventId | None:
+        """See Hearing.newest_event."""
+        told = run_keys(self.options.namespace, partition, run).told
+        found = [feed.last for feeds in list(self.__dict__.get("_feeds", {}).values()) if (feed := feeds.get(told)) is not None]
+        return max((last for last in found if last is not None), default=None)
+
     async def await_stop(self, partition: Partition, run: Run) -> Run:
         """See Running.await_stop."""
         keys = run_keys(self.options.namespace, partition, run.id)

@@ -16,6 +16,7 @@ from typing import Final
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from ...metering import Meters
 from .faults import is_read_only
 from .links import Link
 from .requests import Reply, Request, first_error, pack
@@ -42,6 +43,7 @@ class Lane:
             returns an error for those writes or None.
         connect_timeout: seconds that an attempt to connect may take at least, also where who asked for it gives up before.
         together: makes fewer requests of those of a trip, or returns them as they are.
+        tally: where it counts; one of its own for None.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class Lane:
         *,
         connect_timeout: float = 2.0,
         together: Callable[[list[Request]], list[Request]] | None = None,
+        tally: Meters | None = None,
     ) -> None:
+        self.tally = Meters() if tally is None else tally
         self._together = together
         self.failed = failed
         self.confirm = confirm
@@ -105,6 +109,7 @@ class Lane:
 
     def lost(self, link: Link) -> None:
         """Forget a connection that has closed."""
+        self.tally.connected -= link in self._links
         self._links.discard(link)
         if link in self._free:
             self._free.remove(link)
@@ -189,6 +194,9 @@ class Lane:
                 self.done(None)
         else:
             self._links.add(link)
+            self.tally.connections += 1
+            self.tally.connected += 1
+            link.tally = self.tally
             batch = self._end(opening)
             if batch:
                 self._depart(link, batch)
@@ -257,7 +265,12 @@ class Trip:
         for request in batch:
             request.sent = True
         payload = batch[0].seal() if len(batch) == 1 else b"".join([request.seal() for request in batch])
-        return payload + self._confirm[0] if self._confirm else payload
+        if self._confirm:
+            payload += self._confirm[0]
+        tally = self._lane.tally
+        tally.round_trips += 1
+        tally.sent_bytes += len(payload)
+        return payload
 
     def take(self, reply: Reply) -> bool:
         """Give the next reply to whom it belongs; tell whether it was the last one."""

@@ -27,6 +27,7 @@ from ...limits import (
     check_ttl,
     check_value_key,
 )
+from ...metering import Meters
 from ...records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Once, Page, Partition, Snapshot
 from . import cataloguing, describing, leases, reading, values
 from . import commit as writing
@@ -65,6 +66,10 @@ class SqliteBackend(CheckpointVerbs, CollectVerbs, SpliceVerbs, RunVerbs, EraseV
     def place(self) -> str:
         """Where the store is, as its URL says it."""
         return "memory://" if self._address.path is None else f"sqlite:///{self._address.path}"
+
+    def meters(self) -> Meters:
+        """See Metering.meters."""
+        return Meters(round_trips=self._engine.transactions)
 
     async def open(self) -> None:
         """Open the file, once. Errors as `connection.open_writer`."""

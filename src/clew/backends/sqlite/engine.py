@@ -58,6 +58,11 @@ class Engine:
         return await job.future
 
     @property
+    def transactions(self) -> int:
+        """How many there have been: of writes, and of reads."""
+        return self._writer.transactions + (0 if self._readers is None else self._readers.transactions)
+
+    @property
     def is_stopped(self) -> bool:
         """Whether no work is taken any more, or never was."""
         return not self._running or self._writer.jobs.is_refusing

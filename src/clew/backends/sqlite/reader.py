@@ -23,6 +23,7 @@ class Readers:
     def __init__(self, address: Address, clock: Clock) -> None:
         self.jobs = JobQueue()
         self._address, self._clock = address, clock
+        self.transactions = 0
 
     def run(self) -> None:
         """Be one of the threads, until `jobs` is closed."""
@@ -33,6 +34,7 @@ class Readers:
                     if db is None:
                         db = open_reader(self._address)
                         stack.callback(db.close)
+                    self.transactions += 1
                     run_reads(db, batch, self._address, self._clock)
                 except Exception as e:
                     _refuse(batch, e)

@@ -44,6 +44,7 @@ class Writer:
         self._address, self._clock = address, clock
         self._sweeper = Sweeper()
         self._memo = Memo()
+        self.transactions = 0
         self._version = 0
         self._next_look = 0.0
 
@@ -80,6 +81,7 @@ class Writer:
         try:
             reads = [job for job in batch if job.reads]
             if reads:
+                self.transactions += 1
                 # A read that is under way together with a write may see what was before it.
                 run_reads(db, reads, self._address, self._clock)
                 hand_back(reads)
@@ -124,6 +126,7 @@ class Writer:
                     self._run_job(unit, job)
             _flush(gathered)
             db.execute("COMMIT")
+            self.transactions += 1
         except BaseException:
             self._memo.clear()
             if db.in_transaction:

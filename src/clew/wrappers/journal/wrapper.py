@@ -15,7 +15,9 @@ from ...backend import Backend, Describing
 from ...errors import FullError, UnavailableError
 from ...ids import new_id
 from ...limits import TOMBSTONE_MS, check_changes, check_once, check_partition
+from ...metering import Metering, Meters
 from ...records import PRESENT, Change, Commit, Entry, Once, Page, Partition, Snapshot
+from .ages import Ages
 from .book import Book
 from .draining import Drainer
 from .records import Write, can_keep, encode_write
@@ -36,6 +38,7 @@ class JournalBackend:
         in_part = getattr(inner, "fails_in_part", False)
         self._drainer = Drainer(inner, book, reach=getattr(inner, "reach", None) if in_part else None)
         self._queues = self._drainer.queues
+        self._ages = Ages()
         # Powers are told by the verbs that are there: it has those of what it wraps, and no other.
         for name in dir(inner):
             if name.startswith("_") or hasattr(type(self), name):
@@ -108,7 +111,7 @@ class JournalBackend:
         check_once(write.once)
         check_changes([*write.changes, *write.header])
         try:
-            await self._book.add(partition, encode_write(write), lambda seq: self._drainer.add(partition, seq))
+            await self._book.add(partition, encode_write(write), lambda seq: self._add(partition, seq))
         except FullError as full:
             if error is not None and error.lost:
                 # It may have been written after all, which a FullError denies.
@@ -117,6 +120,10 @@ class JournalBackend:
         if error is not None:
             self._drainer.note_away(error)
         return Commit(0, time.time_ns() // 1_000_000, (), pending=True)
+
+    def _add(self, partition: Partition, seq: int) -> None:
+        self._ages.note(seq, is_first=not self._queues)
+        self._drainer.add(partition, seq)
 
     # -- what cannot --------------------------------------------------------------------------------------------------
 
@@ -201,6 +208,18 @@ class JournalBackend:
             "trouble": drainer.trouble,
             "path": self._book.path,
         }
+
+    def meters(self) -> Meters:
+        """See Metering.meters."""
+        found = self.inner.meters() if isinstance(self.inner, Metering) else Meters()
+        drainer = self._drainer
+        found.journal_depth, found.journal_aside, found.journal_oldest_s = (
+            drainer.depth,
+            drainer.aside,
+            self._ages.oldest_s(list(drainer.queues.values())),
+        )
+        found.away = drainer.away is not None
+        return found
 
     async def drained(self) -> None:
         """Return when nothing waits."""
