@@ -47,6 +47,26 @@ async def open_backend(url: str) -> Backend:
     if scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise InvalidError(f"unknown store {scheme + '://' if scheme else 'URL without a scheme'}: use one of {known}")
+    if "metrics=" in url or "tracing=" in url:
+        observing = import_module("clew.wrappers.observing")
+        plain, options = observing.take_options(url)
+        observers = observing.make_observers(plain, options)
+        # Around all else: what is told is what whoever calls waits for.
+        seen: Backend = observing.observe(await _open_coded(scheme, plain), observers)
+        return seen
+    return await _open_coded(scheme, url)
+
+
+def observed_url(url: str, *, metrics: bool, tracing: bool) -> str:
+    """Return the URL with what the settings say of metrics and tracing, where it does not say it itself."""
+    if not (metrics or tracing):
+        return url
+    observing = import_module("clew.wrappers.observing")
+    found: str = observing.with_options(url, observing.Options(metrics, tracing))
+    return found
+
+
+async def _open_coded(scheme: str, url: str) -> Backend:
     if "encryption_" not in url and "compress=" not in url:
         return await _open_inner(scheme, url)
     wrappers = import_module("clew.wrappers")

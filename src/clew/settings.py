@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import quote, unquote, urlsplit
 
 from .errors import DeniedError, InvalidError, MissingExtraError, UnavailableError
@@ -46,6 +46,7 @@ OF_SERVICE: Final = (
     "CLEW_PORT",
     "CLEW_LOG",
     "CLEW_RETENTION",
+    "CLEW_METRICS",
 )
 """The variables of the service."""
 KNOWN: Final = (
@@ -55,6 +56,7 @@ KNOWN: Final = (
     "CLEW_FILES_URL",
     "CLEW_ON_OUTAGE",
     "CLEW_JOURNAL",
+    "CLEW_TRACING",
     *CODING,
     *OF_SERVICE,
 )
@@ -186,6 +188,7 @@ class Settings:
         host, port: where `clew serve` listens; port 0 for a free one.
         log: how the service writes what it does: `text` for people, `json` for one object a line.
         retention: the file of the policy that the service applies; None for none.
+        metrics, tracing: whether operations are counted, and are spans. The service tells the counts, with `token` to few.
         coding: the variables of encryption and compression, which stand in `url` as options.
     """
 
@@ -201,6 +204,8 @@ class Settings:
     log: Literal["text", "json"] = "text"
     coding: Mapping[str, str] = field(default_factory=dict, repr=False)
     retention: str | None = None
+    metrics: Literal["off", "on", "token"] = "off"
+    tracing: bool = False
 
     @classmethod
     def from_env(
@@ -232,6 +237,8 @@ class Settings:
         access, prefix = Access.from_found(found), found.get("CLEW_CHAT_PREFIX", CHAT_PREFIX)
         host, port = found.get("CLEW_HOST", "127.0.0.1"), int(_number(found, "CLEW_PORT", 8000, 0, 65535))
         made = cls(chosen, owner, source, found.get("CLEW_FILES_URL"), access, "CLEW_OWNER" in found, prefix, host, port)
+        seen: Any = _choose(found, "CLEW_METRICS", "off", "on", "token")  # one of these words
+        made = replace(made, metrics=seen, tracing=_choose(found, "CLEW_TRACING", "off", "on") == "on")
         return replace(made, coding=coding, retention=found.get("CLEW_RETENTION")).with_log(found.get("CLEW_LOG", "text"))
 
     def with_log(self, log: str) -> Settings:
@@ -301,6 +308,13 @@ def _read_file(path: str | Path | None) -> Mapping[str, str | None]:
     return values
 
 
+def _choose(found: Mapping[str, str], name: str, *choices: str) -> str:
+    chosen = found.get(name, choices[0])
+    if chosen not in choices:
+        raise InvalidError(f"{name} must be {', '.join(choices[:-1])} or {choices[-1]}")
+    return chosen
+
+
 def _choose_url(found: Mapping[str, str]) -> tuple[str, str]:
     for name in ("CLEW_URL", "REDIS_URL"):
         if name in found:
@@ -363,9 +377,7 @@ def _with_coding(url: str, found: Mapping[str, str]) -> str:
 
 
 def _with_outage(url: str, found: Mapping[str, str]) -> str:
-    policy = found.get("CLEW_ON_OUTAGE")
-    if policy not in (None, "raise", "journal"):
-        raise InvalidError("CLEW_ON_OUTAGE must be raise or journal")
+    policy = _choose(found, "CLEW_ON_OUTAGE", "raise", "journal")
     named = {part.partition("=")[0]: part.partition("=")[2] for part in url.partition("?")[2].split("&")}
     added = []
     if policy == "journal" and "on_outage" not in named:

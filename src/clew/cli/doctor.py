@@ -16,6 +16,7 @@ from ..model import NewItem
 from ..records import Partition
 from ..store import Store, connect
 from ..wrappers import Coded, look
+from ..wrappers.observing import bare
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ async def examine(url: str, owner: str | None = None) -> AsyncIterator[Check]:
 
 async def _look_at_sample(backend: Backend, owner: str) -> AsyncIterator[Check]:
     """Yield what a sample of the owner's threads is stored with, where that is not plain."""
+    backend = bare(backend)
     coded = backend if isinstance(backend, Coded) else None
     writes = coded.coding.newest_key if coded is not None else None
     try:

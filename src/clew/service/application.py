@@ -31,6 +31,7 @@ from .mcp_api import PATH as MCP
 from .mcp_api import Endpoint, Mcp
 from .operations import routes_of
 from .room import MakeServer, Room
+from .seeing import Seeing, Sight
 
 logger = logging.getLogger("clew.service")
 
@@ -73,7 +74,8 @@ def make_app(
         chosen = settings or Settings.from_env()
         if chosen.log == "json":
             write_json()
-        room = Room(chosen, make_server, lease=lease, beat=beat)
+        app.state.sight = sight = Sight(chosen)
+        room = Room(chosen, make_server, lease=lease, beat=beat, url=sight.url)
         app.state.gate = Gate(chosen, lambda: room.near_store)
         app.state.limits = Limits(chosen.access)
         await room.open()
@@ -81,7 +83,7 @@ def make_app(
         app.state.mcp = mcp = Mcp(room, chosen, beat=beat)
         try:
             with _hearing_the_end(room.close_readers, mcp.close_streams):
-                async with mcp.run():
+                async with mcp.run(), sight.run(app.state.limits):
                     logger.info("this worker takes requests", extra={"event": "started"})
                     yield
         finally:
@@ -101,10 +103,11 @@ def make_app(
             Route(MCP, Endpoint(), methods=["GET", "POST", "DELETE"]),
             Route("/healthz", endpoints.healthz),
             Route("/readyz", endpoints.readyz),
+            Route("/metrics", endpoints.metrics),
             Route("/problems/{name}", problems.explain),
             Mount("/static", _Static(directory=STATIC)),
         ],
-        middleware=[Middleware(Logging), Middleware(Guard), Middleware(Door), Middleware(Limiting)],
+        middleware=[Middleware(Seeing), Middleware(Logging), Middleware(Guard), Middleware(Door), Middleware(Limiting)],
         exception_handlers={ClewError: problems.tell, HTTPException: problems.tell, Exception: problems.tell},
         lifespan=lifespan,
     )

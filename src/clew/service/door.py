@@ -17,6 +17,8 @@ from .tokens import Tokens
 
 OPEN: Final = frozenset({"/", "/favicon.ico", "/healthz", "/readyz", "/openapi.json"})
 """The paths that hold nobody's data."""
+METRICS: Final = "/metrics"
+"""It is open too, where the settings do not ask for a token."""
 OPEN_UNDER: Final = ("/static/", "/problems/")
 
 
@@ -31,6 +33,7 @@ class Gate:
                 "alone, or CLEW_AUTH=none (clew serve --auth none) for one user of this machine without a login"
             )
         self.is_local = settings.access.mode == "none"
+        self.opens: Final = OPEN if settings.metrics == "token" else OPEN | {METRICS}
         self._local = Identity(settings.owner, source="local", may_write_system=True)
         self._tokens = Tokens(settings.access)
         self._keys = Keys(store)
@@ -62,16 +65,14 @@ class Door:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] == "http" and not is_open(scope["path"]):
+        if scope["type"] == "http" and not scope["path"].startswith(OPEN_UNDER):
             gate: Gate = scope["app"].state.gate
+            if scope["path"] in gate.opens:
+                await self._app(scope, receive, send)
+                return
             try:
                 scope[SCOPE] = await gate.identify(scope)
             except ClewError as error:
                 await answer(error, scope)(scope, receive, send)
                 return
         await self._app(scope, receive, send)
-
-
-def is_open(path: str) -> bool:
-    """Tell whether a path is open to all."""
-    return path in OPEN or path.startswith(OPEN_UNDER)

@@ -1,4 +1,4 @@
-"""The endpoints: ChatKit's one, the runs beside it, attachments, and the two that machines ask."""
+"""The endpoints: ChatKit's one, the runs beside it, attachments, and the three that machines ask."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from starlette.responses import JSONResponse, Response
 from clew import Run
 
 from ..adapters.chatkit import Reply
+from ..errors import NotFoundError
 from .identity import identity_of
 from .operations import in_header, send
 from .room import Context, Room
+from .seeing import Sight
 from .tail import FileFlow, Tail
 from .wire import AnswerView, StandingView, StopView
 
@@ -86,6 +88,17 @@ async def readyz(request: Request) -> Response:
     waiting = await room_of(request).waiting()
     told = {"ready": ready, "checks": checks, **({"journal": waiting} if waiting else {})}
     return JSONResponse(told, 200 if ready else 503, headers)
+
+
+async def metrics(request: Request) -> Response:
+    """What is counted, for Prometheus: nobody's data is in it."""
+    sight: Sight = request.app.state.sight
+    if sight.missing is not None:
+        raise sight.missing
+    if sight.metrics is None:
+        raise NotFoundError("nothing is counted here: set CLEW_METRICS=on, and install clew[metrics]")
+    body, headers = sight.metrics.write(request.headers.get("accept", ""), request.headers.get("accept-encoding", ""))
+    return Response(body, headers=headers)
 
 
 def _answer_view(run: Run) -> AnswerView:

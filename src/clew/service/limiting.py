@@ -35,7 +35,7 @@ OF_FILES: Final = "/api/files/"
 OF_CHAT: Final = "/api/v1/chat"
 FOR_CHAT: Final = 4
 """One place in this many is for the messages of channels alone."""
-UNCOUNTED: Final = frozenset({"/healthz", "/readyz"})
+UNCOUNTED: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 
 
 class Rates:
@@ -76,6 +76,11 @@ class Limits:
     def working(self) -> int:
         """How many requests are worked on."""
         return self._working
+
+    @property
+    def streaming(self) -> int:
+        """How many streams are open."""
+        return self._streaming
 
     def most_of(self, path: str) -> int | None:
         """Return how many bytes the body of a request to this path may have; None where whoever takes it counts them."""

@@ -25,7 +25,7 @@ from .problems import REQUEST_ID, route_of
 
 FIELDS: Final = ("event", "request_id", "method", "route", "status", "duration_ms", "caller", "address")
 """What a line may have beside its time, level, logger and message: `extra` of the call that wrote it."""
-QUIET: Final = frozenset({"/healthz", "/readyz"})
+QUIET: Final = frozenset({"/healthz", "/readyz", "/metrics"})
 """What is asked every few seconds by machines: told only where the answer is no."""
 HEADER: Final = b"x-request-id"
 OF_UVICORN: Final = ("uvicorn", "uvicorn.error", "uvicorn.access")

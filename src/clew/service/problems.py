@@ -30,6 +30,7 @@ from ..errors import (
     FullError,
     GoneError,
     InvalidError,
+    MissingExtraError,
     NotFoundError,
     NotReplicatedError,
     ReusedTokenError,
@@ -125,6 +126,10 @@ _KINDS: Final[tuple[tuple[type[ClewError], Kind], ...]] = (
     ),
     (ClosedError, Kind("unavailable", 503, AWAY, "This worker is about to end: send it again.")),
     (DeniedError, Kind("unavailable", 503, AWAY, "What it needs refuses this service: its operator has to mend that.")),
+    (
+        MissingExtraError,
+        Kind("not-installed", 501, "It is not installed here", "Its operator has to install it."),
+    ),
     (UnsupportedError, Kind("unsupported", 501, "This store cannot do that", "Use another store.")),
 )
 _UNEXPECTED: Final = Kind("unexpected", 500, "Something went wrong on the server", "It was noted there.")
@@ -149,6 +154,7 @@ def answer(error: Exception, scope: Scope) -> Response:
     kind = kind_of(error)
     # A server's fault is told in words for people, and so is what speaks of the library's arguments.
     is_general = kind.status >= 500 or isinstance(error, HTTPException | ReusedTokenError)
+    is_general = is_general and not isinstance(error, MissingExtraError)
     detail = kind.advice if is_general else str(error)
     if kind.status >= 500:
         what = error if isinstance(error, ClewError) else ""

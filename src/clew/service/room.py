@@ -43,8 +43,12 @@ SWEEP_S: Final = 3600.0
 class Room:
     """Made when a worker starts, closed when it ends."""
 
-    def __init__(self, settings: Settings, make_server: MakeServer | None, *, lease: float, beat: float) -> None:
+    def __init__(
+        self, settings: Settings, make_server: MakeServer | None, *, lease: float, beat: float, url: str | None = None
+    ) -> None:
+        """Nothing is opened yet. `url` is the store's, with what the settings do not say; theirs for None."""
         self.settings = settings
+        self._url = settings.url if url is None else url
         self._lease = lease
         self._beat = beat
         # The agent needs no store: it answers channels without one, too.
@@ -196,7 +200,7 @@ class Room:
         async with AsyncExitStack() as stack:
             try:
                 self.settings.make_folder()
-                store = watch(await clew.connect(self.settings.url), self.chat.suspect_away, self.chat.note_answer)
+                store = watch(await clew.connect(self._url), self.chat.suspect_away, self.chat.note_answer)
             except UnavailableError as error:
                 self._why = error
                 return error

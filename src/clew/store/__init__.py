@@ -12,7 +12,7 @@ from typing import Any
 from ..backend import Backend, Pinging
 from ..errors import ClosedError, InvalidError
 from ..records import Partition
-from ..schemes import open_backend
+from ..schemes import observed_url, open_backend
 from ..settings import Settings
 from .checkpoints import Checkpoints
 from .forgetting import Forgotten, Told, forget
@@ -167,7 +167,7 @@ class Connecting:
         if url is None:
             settings = Settings.from_env()
             settings.make_folder()
-            url = settings.url
+            url = observed_url(settings.url, metrics=settings.metrics != "off", tracing=settings.tracing)
         return Store(await open_backend(url))
 
 
