@@ -28,6 +28,18 @@ WHERE_INSTALLED = ("redis-7.0-tls",)
 """Kinds that no wheel brings: skipped where they are missing, in CI too."""
 
 
+def pytest_collection() -> None:
+    """Search for no garbage while the modules and tests are made, which stay."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Leave them out of every later search: those that tests demand would take most of a second each."""
+    gc.collect()
+    gc.freeze()
+    gc.enable()
+
+
 class Pool:
     """At most one server of each kind, for the whole session. A test leaves it up, and empty."""
 
