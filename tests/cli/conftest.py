@@ -32,7 +32,6 @@ def environment(tmp_path: Path, url: str) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "CLEW_URL": url,
         "CLEW_OWNER": OWNER,
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 

@@ -46,7 +46,7 @@ def start(tmp_path: Path) -> Start:
 
     @contextlib.asynccontextmanager
     async def open_client(url: str, *words: str, mode: str = "auto", on_message: Any = None) -> AsyncIterator[Client]:
-        environment = {"HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "CLEW_URL": url}
+        environment = {"HOME": str(tmp_path), "CLEW_URL": url}
         words = ("-W", "error", "-m", "clew.cli", "mcp", *words)
         parameters = StdioServerParameters(command=sys.executable, args=[*words], env=environment, cwd=tmp_path)
         with (tmp_path / "mcp.log").open("a") as log:
