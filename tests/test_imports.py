@@ -60,6 +60,8 @@ MODULES_OF = {
     "s3": ("obstore",),
     "encryption": ("cryptography",),
     "compression": ("zstandard",),
+    "metrics": ("prometheus_client",),
+    "tracing": ("opentelemetry",),
     "conformance": ("pytest", "pytest_asyncio"),
 }
 NEEDED_BY = {
@@ -73,6 +75,8 @@ NEEDED_BY = {
     "s3": "import asyncio, clew.files; asyncio.run(clew.files.connect_files('s3://bucket').__aenter__())",
     "encryption": "import asyncio, clew.schemes; asyncio.run(clew.schemes.open_backend('memory://?encryption_secret=a:b'))",
     "compression": "import asyncio, clew.schemes; asyncio.run(clew.schemes.open_backend('memory://?compress=yes'))",
+    "metrics": "import asyncio, clew.schemes; asyncio.run(clew.schemes.open_backend('memory://?metrics=on'))",
+    "tracing": "import asyncio, clew.schemes; asyncio.run(clew.schemes.open_backend('memory://?tracing=on'))",
     "conformance": "import clew.conformance",
 }
 

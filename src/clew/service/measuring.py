@@ -1,33 +1,24 @@
-"""The service's own metrics, and `GET /metrics`: what Prometheus scrapes of a worker, or of all of them.
-
-Each worker answers for itself. With PROMETHEUS_MULTIPROC_DIR, as prometheus_client has it, each answers for all.
-"""
+"""The service's own metrics: its requests by address, method and status, and what a worker is at."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import gzip
-import os
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Final
 
 from .. import __version__
 from ..errors import MissingExtraError
+from ..wrappers.observing.exposition import expose, look_often
 from ..wrappers.observing.instruments import looks
 from .limiting import Limits
 from .seeing import Told
 
 try:
-    from prometheus_client import REGISTRY, CollectorRegistry, Gauge, Histogram, multiprocess
-    from prometheus_client.exposition import choose_encoder
+    from prometheus_client import Gauge, Histogram
 except ImportError as error:
-    raise MissingExtraError("/metrics", "metrics") from error
+    raise MissingExtraError("metrics", "metrics") from error
 
-FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
-EVERY_S: Final = 5.0
-"""How often a worker writes down what it holds, where another one may be asked for it."""
 BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, float("inf"))
 
 REQUEST_SECONDS: Final = Histogram(
@@ -60,18 +51,7 @@ class HttpMetrics:
 
     def write(self, accept: str, encodings: str) -> tuple[bytes, dict[str, str]]:
         """See Counting.write."""
-        registry = REGISTRY
-        if FOLDER in os.environ:
-            _look()
-            _forget_dead(Path(os.environ[FOLDER]))
-            registry = CollectorRegistry()
-            multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-        encode, kind = choose_encoder(accept)
-        body = encode(registry)
-        headers = {"content-type": kind, "cache-control": "no-store", "vary": "accept, accept-encoding"}
-        if any(each.partition(";")[0].strip().lower() == "gzip" for each in encodings.split(",")):
-            return gzip.compress(body, 1), {**headers, "content-encoding": "gzip"}
-        return body, headers
+        return expose(accept, encodings)
 
     @contextlib.asynccontextmanager
     async def run(self, limits: Limits) -> AsyncIterator[None]:
@@ -82,37 +62,12 @@ class HttpMetrics:
             STREAMING.set(limits.streaming)
 
         looks.append(look)
-        task = asyncio.create_task(_look_often(), name="clew-metrics") if FOLDER in os.environ else None
+        task = asyncio.create_task(look_often(), name="clew-metrics")
         try:
             yield
         finally:
-            if task is not None:
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-                _look()
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
             looks.remove(look)
             WORKING.set(0)
             STREAMING.set(0)
-
-
-def _look() -> None:
-    for look in list(looks):
-        look()
-
-
-async def _look_often() -> None:
-    while True:
-        _look()
-        await asyncio.sleep(EVERY_S)
-
-
-def _forget_dead(folder: Path) -> None:
-    """Forget what workers hold that are no more: a worker that was killed said nothing of its end."""
-    for pid in {int(path.stem.rpartition("_")[2]) for path in folder.glob("gauge_live*_*.db")}:
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
-        except PermissionError:
-            # It is there, and another user's.
-            continue

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import httpx2
+import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -126,3 +128,22 @@ async def test_an_outage_is_seen_in_errors_retries_and_the_journal(serve: Serve,
         assert total(after, "clew_journal_oldest_seconds") == 0
         opened = "clew_store_connections_opened_total"
         assert total(after, opened, engine="valkey") > total(before, opened, engine="valkey")
+
+
+async def test_a_service_without_the_libraries_serves_and_says_what_to_install(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in [name for name in sys.modules if name.startswith(("clew.wrappers.observing.", "clew.service.measuring"))]:
+        monkeypatch.delitem(sys.modules, name)
+    for name in ("prometheus_client", "opentelemetry"):
+        monkeypatch.setitem(sys.modules, name, None)
+    for name in ("clew.service.spans", "clew.service.measuring"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    api = await serve("memory://", CLEW_METRICS="on", CLEW_TRACING="on")
+    assert (await api.nobody.get("/readyz")).json()["ready"]
+    reply = await api.nobody.get("/metrics")
+    assert (reply.status_code, problem(reply)) == (501, "not-installed")
+    assert "pip install 'clew[metrics]'" in reply.json()["detail"]
+    told = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert [("clew[metrics]" in line, "clew[tracing]" in line) for line in told] == [(True, False), (False, True), (True, False)]
+    caplog.clear()

@@ -6,6 +6,7 @@ its type alone: a message may name what it is about.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -25,13 +26,17 @@ _ERROR: Final = trace.Status(trace.StatusCode.ERROR)
 
 
 class StoreTracing:
-    """Implements Observer. One store's."""
+    """Implements Observer. One store's.
+
+    Attributes:
+        attributes: what every span tells of the store.
+    """
 
     def __init__(self, engine: str, url: str) -> None:
         """Take from the store's URL what may be told of it: host, port and number of a database, and no path of a file."""
-        # Not yet of the provider that a program sets later: this one asks it for each span.
+        # It asks the provider for each span, so that a program may set one later.
         self._tracer = trace.get_tracer("clew")
-        self._attributes = _describe(engine, url)
+        self.attributes = _describe(engine, url)
 
     def begin(self, backend: Backend) -> None:
         """See Observer.begin."""
@@ -42,7 +47,7 @@ class StoreTracing:
     def see(self, operation: str, verb: Verb) -> Verb:
         """See Observer.see."""
         start = self._tracer.start_span
-        attributes = {**self._attributes, "db.operation.name": operation}
+        attributes = {**self.attributes, "db.operation.name": operation}
 
         async def call(*arguments: Any, **named: Any) -> Any:
             span = start(operation, kind=_CLIENT, attributes=attributes)
@@ -59,7 +64,7 @@ class StoreTracing:
 
     def see_following(self, operation: str, verb: Following) -> Following:
         """See Observer.see_following. The span begins with the first look, and lasts as long as somebody follows."""
-        attributes = {**self._attributes, "db.operation.name": operation}
+        attributes = {**self.attributes, "db.operation.name": operation}
 
         async def seen(source: AsyncIterator[Any]) -> AsyncIterator[Any]:
             span = self._tracer.start_span(operation, kind=_CLIENT, attributes=attributes)
@@ -83,9 +88,9 @@ class StoreTracing:
 
 
 def note_error(span: trace.Span, error: BaseException) -> None:
-    """Tell how a span's work ended. What a store that is well says no with, as a conflict, is no failure of its."""
+    """Tell how a span's work ended. A cancellation is no failure, nor what a store that is well says no with, as a conflict."""
     span.set_attribute("error.type", type(error).__name__)
-    if not isinstance(error, ANSWERS):
+    if not isinstance(error, (*ANSWERS, asyncio.CancelledError)):
         span.set_status(_ERROR)
 
 
