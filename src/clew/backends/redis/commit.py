@@ -12,6 +12,7 @@ from ...errors import ConflictError, FencedError, GoneError, NotFoundError, Unkn
 from ...ids import new_id
 from ...limits import (
     CHECKPOINTS,
+    MAX_CHANGES,
     TOMBSTONE_MS,
     check_appends,
     check_changes,
@@ -78,7 +79,14 @@ class CommitVerbs(RedisBase):
                     return taken
                 if taken[0] != b"general":
                     _refuse(partition, taken, changes, expect)
-        check_changes(changes)
+        # Appends with a token, as a journal replays them: what is true of all changes is not asked of each.
+        log = _only_log(changes) if once is not None and 0 < len(changes) <= MAX_CHANGES else None
+        appends = cast(Sequence[Append], changes if log is not None else ())
+        if log is None:
+            check_changes(changes)
+        else:
+            keys.log(log)
+            check_appends(appends)
         given, digest = check_once(once)
         if given is not None:
             token = "u" + given
@@ -90,17 +98,17 @@ class CommitVerbs(RedisBase):
         client = await self._client()
         if listed and not self._listed_on_one_server():
             await self._touch(client, partition, keys)
-        wanted = tuple(dict.fromkeys(log for change in changes if (log := _log_of(change)) is not None))
+        wanted = (log,) if log is not None else tuple(dict.fromkeys(filter(None, map(_log_of, changes))))
         while True:
             logs = self._logs_of(partition, wanted)
-            arguments = _arguments(changes, logs)
+            arguments = _arguments(changes, logs) if log is None else _append_arguments(appends, 1 + logs.index(log))
             head: tuple[Arg, ...] = (
                 "" if expect is None else expect,
                 token,
                 keys.member if listed and self._listed_on_one_server() else b"",
                 keys.bell,
                 b" #" + b64encode(digest) if digest else b"",
-                "1" if any(isinstance(change, Revive) for change in changes) else "",
+                "1" if log is None and any(isinstance(change, Revive) for change in changes) else "",
                 len(logs),
                 *(keys.log(name)[0] for name in logs),
             )
@@ -219,6 +227,15 @@ def _log_of(change: Change) -> str | None:
     if isinstance(change, PutCheckpoint | PutWrites | DropCheckpoints):
         return CHECKPOINTS
     return None if isinstance(change, PutDocument | Expire | Fenced | Revive) else change.log
+
+
+def _append_arguments(changes: Sequence[Append], number: int) -> list[Arg]:
+    """Return appends to one log as commit.lua takes them."""
+    found: list[Arg] = []
+    for change in changes:
+        entry = change.entry
+        found += ("add", number, *id_fields(entry.key), encode_entry(entry))
+    return found
 
 
 def _arguments(changes: Sequence[Change], logs: Sequence[str]) -> list[Arg]:

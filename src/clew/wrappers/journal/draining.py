@@ -33,7 +33,7 @@ log = logging.getLogger("clew.journal")
 FIRST_S: Final = 0.1
 MOST_S: Final = 2.0
 """The pauses between two tries: from the first to the longest, doubled each time, and jittered."""
-AT_ONCE: Final = 16
+AT_ONCE: Final = 32
 """Partitions that are written at the same time; while half of them are on their way, the other half is read."""
 REFUSALS: Final = (InvalidError, NotFoundError, ConflictError, UnreadableError)
 """What the store says of a write that it will never take."""
@@ -176,15 +176,21 @@ class Drainer:
             if not picks and not self._finished and not self._is_littered(resting=True):
                 return True
             plans = await self._plan(picks)
-        self._under_way |= {asyncio.create_task(self._send(plan)): plan for plan in plans}
+        planning: asyncio.Task[list[Plan]] | None = None
         try:
             # The next ones are read while these are on their way.
-            others = [] if self.away is not None else self._pick()
+            others = [] if self.away is not None else self._pick(plans)
             if others:
-                self._next = await self._plan(others)
+                planning = asyncio.create_task(self._plan(others))
+            for plan in plans:
+                self._under_way[asyncio.create_task(self._send(plan))] = plan
+                # One after another, so that nobody else in this loop has to wait for all of them to be encoded.
+                await asyncio.sleep(0)
+            if planning is not None:
+                self._next = await planning
             answers = await self._answers()
         except BaseException:
-            for task in self._under_way:
+            for task in (*self._under_way, *filter(None, (planning,))):
                 task.cancel()
             # Whether they were done is not known: they are planned again, the same.
             self._under_way.clear()
@@ -205,8 +211,8 @@ class Drainer:
             over = [task for task in self._under_way if task.done()]
         return {task: task.result() for task in over}
 
-    def _pick(self) -> list[Pick]:
-        under_way = {plan.flight.partition for plan in self._under_way.values()}
+    def _pick(self, besides: Sequence[Plan] = ()) -> list[Pick]:
+        under_way = {plan.flight.partition for plan in (*besides, *self._under_way.values())}
         now = asyncio.get_running_loop().time()
         picks: list[Pick] = []
         if self.away is not None and now < self._next_try:

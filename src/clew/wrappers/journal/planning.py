@@ -15,7 +15,7 @@ import msgspec
 from ...records import Append, Change, Partition
 from .book import Flight
 from .records import Write, decode_write, join_writes
-from .tables import delete_done, delete_numbers, mark_done, put_aside
+from .tables import delete_done, delete_many, mark_done, put_aside, put_many
 
 MOST_CHANGES: Final = 500
 """Changes in one commit, and writes of one partition that are looked at for it."""
@@ -40,7 +40,7 @@ class Pick(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A commit that is to be made, of records that have `size` bytes."""
+    """A commit that is to be made, of records that have about `size` bytes."""
 
     flight: Flight
     seqs: Sequence[int]
@@ -82,14 +82,14 @@ def finish(db: sqlite3.Connection, finished: Finished, litter: tuple[int, int] |
 
 def take_out(db: sqlite3.Connection, finished: Finished) -> None:
     """Take what is over out of the file: where that is full, there may be no room for a mark."""
-    delete_numbers(db, finished.seqs)
+    delete_many(db, "entry", "seq", finished.seqs)
     _let_go(db, finished)
 
 
 def _let_go(db: sqlite3.Connection, finished: Finished) -> None:
     for seq, reason in finished.refused:
         put_aside(db, seq, reason)
-    db.executemany("DELETE FROM flight WHERE first = ?", ((first,) for first in finished.flights))
+    delete_many(db, "flight", "first", finished.flights)
 
 
 def go_on(
@@ -105,23 +105,21 @@ def make_plans(db: sqlite3.Connection, picks: Sequence[Pick]) -> tuple[list[Plan
 
     Flights of several writes are recorded, so that they are the same again whatever happens in between.
     """
-    plans, damaged = [], []
+    plans, damaged, notes = [], [], []
+    together = _join(db, [pick for pick in picks if not pick.alone and pick.last is None and len(pick.seqs) > 1])
     for pick in picks:
-        plan = _make_plan(db, pick)
+        plan = together.get(pick.partition) or _make_plan(db, pick)
         if isinstance(plan, Plan):
             if plan.flight.first != plan.flight.last and pick.last is None:
-                db.execute("INSERT INTO flight VALUES (?, ?, ?, ?)", (*plan.flight[1:], *plan.flight.partition))
+                notes.append((*plan.flight[1:], *plan.flight.partition))
             plans.append(plan)
         else:
             damaged.append((pick.partition, pick.seqs[0], plan))
+    put_many(db, "INSERT INTO flight", notes)
     return plans, damaged
 
 
 def _make_plan(db: sqlite3.Connection, pick: Pick) -> Plan | str:
-    if not pick.alone and pick.last is None and len(pick.seqs) > 1:
-        plan = _join(db, pick)
-        if plan is not None:
-            return plan
     first = pick.seqs[0]
     try:
         body = _read(db, first)
@@ -158,29 +156,33 @@ def _make_plan(db: sqlite3.Connection, pick: Pick) -> Plan | str:
     return Plan(Flight(pick.partition, first, taken[-1]), taken, write._replace(changes=changes), size)
 
 
-def _join(db: sqlite3.Connection, pick: Pick) -> Plan | None:
-    """Return the commonest commit by far: plain appends, all of one kind, to one log; None where they have to be looked at."""
-    seqs = pick.seqs[: max(1, MOST_BYTES // max(1, pick.largest))]
-    numbers = ",".join(map(str, seqs))
-    # One step of SQLite for all of them: after each step this thread would have to wait for the interpreter, which is busy with
-    # the commits before. The numbers are put together in the same order as the bodies, and so prove it.
+def _join(db: sqlite3.Connection, picks: Sequence[Pick]) -> dict[Partition, Plan]:
+    """Return the commonest commits by far: plain appends, all of one kind, to one log. What has to be looked at is not in it."""
+    if not picks:
+        return {}
+    groups = [pick.seqs[: max(1, MOST_BYTES // max(1, pick.largest))] for pick in picks]
+    counts = [len(group) for group in groups]
+    numbers = ",".join([str(seq) for group in groups for seq in group])
+    # One step of SQLite for all of them: after each step this thread has to wait for the interpreter, which is busy with the
+    # commits before. The numbers are put together in the same order as the bodies, and so prove it.
     found, bodies = db.execute(
         "SELECT group_concat(seq), CAST(group_concat(body, '') AS BLOB) "
         "FROM (SELECT value AS seq, (SELECT body FROM entry WHERE entry.seq = value) AS body FROM json_each(?))",
         (f"[{numbers}]",),
     ).fetchone()
-    if found != numbers:
-        return None
     try:
-        write = join_writes(bodies, len(seqs))
+        writes = join_writes(bodies, counts) if found == numbers else []
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-    if write is None or not write.is_plain or len(write.changes) > MOST_CHANGES:
-        return None
-    keys = {change.entry.key for change in write.changes if isinstance(change, Append)}
-    if len(keys) < len(write.changes):
-        return None
-    return Plan(Flight(pick.partition, seqs[0], seqs[-1]), seqs, write, len(bodies))
+        # A record of another kind, or a damaged one: those of its partition are looked at.
+        return {} if len(picks) == 1 else {partition: plan for pick in picks for partition, plan in _join(db, [pick]).items()}
+    plans = {}
+    for pick, seqs, write in zip(picks, groups, writes, strict=False):
+        if write is not None and write.is_plain and len(write.changes) <= MOST_CHANGES:
+            ids = {change.entry.key for change in write.changes if isinstance(change, Append)}
+            if len(ids) == len(write.changes):
+                flight = Flight(pick.partition, seqs[0], seqs[-1])
+                plans[pick.partition] = Plan(flight, seqs, write, len(bodies) * len(seqs) // sum(counts))
+    return plans
 
 
 def _read(db: sqlite3.Connection, seq: int) -> bytes:

@@ -119,20 +119,27 @@ def decode_write(body: bytes) -> Write:
     )
 
 
-def join_writes(bodies: bytes, count: int) -> Write | None:
-    """Return as one write what these records say that stand one after another; None unless they are alike, and appends alone.
+def join_writes(bodies: bytes, counts: Sequence[int]) -> list[Write | None]:
+    """Return what records say that stand one after another: each so many of them as one write, None where they are not alike.
 
     Raises:
-        msgspec.DecodeError, UnicodeDecodeError: one is damaged, or of another kind.
+        msgspec.DecodeError, UnicodeDecodeError: one is damaged, or no appends to one log.
     """
     # One call for all: a call each costs more than the decoding.
-    plains = _decode_plains(b"\xdd" + count.to_bytes(4, "big") + bodies)
+    plains = _decode_plains(b"\xdd" + sum(counts).to_bytes(4, "big") + bodies)
+    found, start = [], 0
+    for count in counts:
+        found.append(_merge(plains[start : start + count]))
+        start += count
+    return found
+
+
+def _merge(plains: Sequence[_Plain]) -> Write | None:
     expect, listed, log = plains[0].expect, plains[0].listed, plains[0].log
     for plain in plains:
         if plain.log != log or plain.expect != expect or plain.listed != listed:
             return None
-    changes = [Append(log, entry) for plain in plains for entry in plain.entries]
-    return Write(changes, expect, None, listed)
+    return Write([Append(log, entry) for plain in plains for entry in plain.entries], expect, None, listed)
 
 
 def _only_log(changes: Sequence[Change]) -> str | None:

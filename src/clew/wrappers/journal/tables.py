@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from ...errors import UnsupportedError
@@ -87,7 +87,7 @@ def count_waiting(db: sqlite3.Connection) -> int:
 def mark_done(db: sqlite3.Connection, done: Mapping[Partition, int]) -> None:
     """Mark all writes of partitions up to a number as those that the store has."""
     rows = [(*partition, last) for partition, last in done.items()]
-    db.executemany("INSERT INTO done VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET last = excluded.last", rows)
+    put_many(db, "INSERT INTO done", rows, "ON CONFLICT DO UPDATE SET last = excluded.last")
 
 
 def delete_done(db: sqlite3.Connection, highest: int, count: int) -> None:
@@ -107,11 +107,17 @@ def delete_done(db: sqlite3.Connection, highest: int, count: int) -> None:
     db.execute("DELETE FROM done")
 
 
-def delete_numbers(db: sqlite3.Connection, seqs: Iterable[int]) -> None:
-    """Delete these writes, which takes no room, unlike to mark them."""
-    numbers = list(seqs)
+def put_many(db: sqlite3.Connection, verb: str, rows: Sequence[Sequence[object]], rest: str = "") -> None:
+    """Put rows into a table, at most some hundreds, in one statement: after each one, a busy interpreter has to be waited for."""
+    if rows:
+        mark = f"({','.join('?' * len(rows[0]))})"
+        db.execute(f"{verb} VALUES {','.join([mark] * len(rows))} {rest}", [field for row in rows for field in row])
+
+
+def delete_many(db: sqlite3.Connection, table: str, column: str, numbers: Sequence[int]) -> None:
+    """Delete the rows with these numbers."""
     for start in range(0, len(numbers), AT_ONCE):
-        db.execute(f"DELETE FROM entry WHERE seq IN ({','.join(map(str, numbers[start : start + AT_ONCE]))})")
+        db.execute(f"DELETE FROM {table} WHERE {column} IN ({','.join(map(str, numbers[start : start + AT_ONCE]))})")
 
 
 def put_aside(db: sqlite3.Connection, seq: int, reason: str) -> None:
