@@ -60,18 +60,21 @@ class Session:
         async with self._http.stream("POST", "/mcp", json=_request(7, "tools/call", params), headers=self._headers) as response:
             return await self._hear(response)
 
-    async def resume(self, last: str) -> list[JSON]:
-        """Return what comes after an event, until the answer or the end of the stream."""
+    async def resume(self, last: str, *, begun: asyncio.Event | None = None) -> list[JSON]:
+        """Return what comes after an event, until the answer or the end of the stream. `begun` is set by the first that comes, or
+        by the id with which the stream goes on where nothing has."""
         async with self._http.stream("GET", "/mcp", headers={**self._headers, "last-event-id": last}) as response:
-            return await self._hear(response)
+            return await self._hear(response, begun)
 
-    async def _hear(self, response: httpx2.Response) -> list[JSON]:
+    async def _hear(self, response: httpx2.Response, begun: asyncio.Event | None = None) -> list[JSON]:
         told: list[JSON] = []
         async with asyncio.timeout(10):
             async for line in response.aiter_lines():
                 name, _, text = line.partition(": ")
                 if name == "id":
                     self.last = text
+                    if begun is not None:
+                        begun.set()
                 elif name == "data" and text:
                     told.append(json.loads(text))
                     if "result" in told[-1]:
