@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, Route, expect
 
 from clew.settings import Settings
 from tests.service.api.conftest import Api, serving
@@ -111,8 +111,18 @@ async def test_a_sign_in_page_sends_its_token_behind_the_address_where_it_does_n
     await expect(page.get_by_role("alert")).to_have_text("Email link has expired.")
     await look(page, "23-sign-in-phone")
     assert await page.evaluate("() => document.documentElement.scrollWidth") <= 390
+    # It loads anew then; what is said before its scripts are there must not be lost.
+    loads = asyncio.Event()
+
+    async def bring_late(route: Route) -> None:
+        await loads.wait()
+        await route.continue_()
+
+    await page.route("**/page.js", bring_late)
     await page.goto(f"{guarded.base}/#access_token={OLD.sign('ada')}&token_type=bearer&expires_in=3600")
     await expect(box(page)).to_be_hidden()
+    await expect(page.get_by_role("textbox", name="Message")).to_be_disabled()
+    loads.set()
     await say(page, "words 2 0")
     await expect(answer(page)).to_contain_text("word1")
     assert "token" not in page.url

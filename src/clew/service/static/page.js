@@ -394,5 +394,10 @@ document.addEventListener("visibilitychange", look);
 addEventListener("online", () => presence.lost());
 addEventListener("popstate", () => (takeFromAddress() ? location.reload() : show(inAddress())));
 
+// What is pressed before somebody listens would be lost, so nothing can be until now.
+for (const each of document.querySelectorAll("[data-waits]")) {
+  each.disabled = false;
+  delete each.dataset.waits;
+}
 list.load().then(drawTitle, failed);
 show(inAddress());
