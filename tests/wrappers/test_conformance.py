@@ -1,4 +1,4 @@
-"""The whole suite on a store in memory that is encrypted and compressed, and that of values where they are too."""
+"""The whole suite on a store in memory that is encrypted, compressed and seen, and that of values where they are encrypted too."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from clew.conformance import (
 from clew.schemes import open_backend
 
 SECRET = "encryption_secret=" + quote(f"new:{base64.b64encode(bytes(range(32))).decode()}", safe="")
-BOTH = f"memory://?{SECRET}&compress=1&encryption_plain=refuse"
+ALL = f"memory://?{SECRET}&compress=1&encryption_plain=refuse&metrics=on&tracing=on"
 
 
 @pytest.fixture
 def url() -> str:
-    """A store in memory, around which both wrappers stand: whatever one of them breaks is broken here."""
-    return BOTH
+    """A store in memory, around which all wrappers stand but the journal: whatever one of them breaks is broken here."""
+    return ALL
 
 
 @pytest.fixture
@@ -83,4 +83,4 @@ class TestValues(ValuesSuite):
     @pytest.fixture(params=["plain", "encrypted"])
     def url(self, request: pytest.FixtureRequest) -> str:
         """The same, and a store whose literal values are encrypted too."""
-        return BOTH if request.param == "plain" else f"{BOTH}&encryption_values=yes"
+        return ALL if request.param == "plain" else f"{ALL}&encryption_values=yes"
