@@ -1,4 +1,4 @@
-"""The whole suite on a store in memory that is encrypted, compressed and seen, and that of values where they are encrypted too."""
+"""The whole suite on a store in memory that is encrypted, compressed and seen, and that of values where these are encrypted."""
 
 from __future__ import annotations
 
