@@ -16,6 +16,7 @@ from clew.conformance import (
     CataloguingSuite,
     CheckpointingSuite,
     CollectingSuite,
+    ErasingSuite,
     ExpirySuite,
     LeasingSuite,
     ListingSuite,
@@ -77,3 +78,7 @@ class TestSplicing(SplicingSuite):
 
 class TestCheckpointing(CheckpointingSuite):
     """Checkpoints."""
+
+
+class TestErasing(ErasingSuite):
+    """Erasing owners."""

@@ -11,6 +11,7 @@ from clew.errors import UnknownCursorError
 from clew.records import Entry, Listed, Page, Partition
 
 from .checkpoint_mutants import make_mutants
+from .erasing_mutants import ERASING_MUTANTS
 from .planting import Fault, Mutant
 from .run_mutants import RUN_MUTANTS
 
@@ -215,5 +216,6 @@ MUTANTS: Final[dict[str, Mutant]] = {
     "a splice leaves the old tail": Mutant(lua("- size\n    local data", "\n    local data"), "TestSplicing"),
     **make_mutants(lua),
     **RUN_MUTANTS,
+    **ERASING_MUTANTS,
 }
 """Every mutant by what is wrong with it."""

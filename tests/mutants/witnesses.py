@@ -98,5 +98,10 @@ WITNESSES: Final[dict[str, str]] = {
     "a run is found when its time is over": "test_a_run_whose_time_is_over_is_not_found",
     "the list is the wrong way round": "test_runs_are_listed_the_newest_first",
     "those that have ended are listed as open": "test_only_the_open_ones_are_listed_where_asked",
+    "an erased owner stays in the listings": "test_owners_with_listed_partitions_are_found",
+    "who is called nearly the same is erased too": "test_owners_of_all_spellings_are_told_apart",
+    "a value stays where others went": "test_keys_of_every_kind_go_by_how_they_begin",
+    "a look for what is left finds nothing": "test_all_of_an_owner_goes",
+    "a tombstone is not erased": "test_no_tombstone_stays",
 }
 """The name of the test by the mutant."""
