@@ -93,7 +93,7 @@ def pool(_nothing_left_behind: None) -> Iterator[Pool]:
 
 
 @pytest.fixture
-def url_of(pool: Pool, request: pytest.FixtureRequest) -> Iterator[Callable[..., str]]:
+def url_of(pool: Pool, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
     """`url_of(kind, **options)`: the URL of a store of this test's own.
 
     It is `memory`, `sqlite` (the test's file), or a kind of shared server, and there a namespace that nobody else has.
@@ -108,6 +108,9 @@ def url_of(pool: Pool, request: pytest.FixtureRequest) -> Iterator[Callable[...,
         if kind == "sqlite":
             return with_options(f"sqlite:///{request.getfixturevalue('tmp_path')}/clew.db", **options)
         running = pool.get(kind)
+        if isinstance(running, servers.Server) and running.tls:
+            # Python reads all authorities of the system for each connection, though the URL names the only one that counts.
+            monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
         namespace = f"t{new_id()[-12:]}"
         url = with_options(running.url, namespace=namespace)
         used.append((running, url, namespace, sweep))
