@@ -12,8 +12,10 @@ import re
 import sys
 import time
 import traceback
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from hashlib import blake2b
+from types import MappingProxyType
 from typing import Final
 
 import msgspec
@@ -36,6 +38,10 @@ request_id: contextvars.ContextVar[str | None] = contextvars.ContextVar("clew_re
 """The id of the request that the current task works for; the tasks that it starts have it too."""
 
 
+trace_ids: contextvars.ContextVar[Mapping[str, str]] = contextvars.ContextVar("clew_trace_ids", default=MappingProxyType({}))
+"""The `trace_id` and `span_id` of that request, where requests are spans."""
+
+
 class Lines(logging.Formatter):
     """A record as one line of JSON."""
 
@@ -47,6 +53,7 @@ class Lines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
             "request_id": request_id.get(),
+            **trace_ids.get(),
         }
         line |= {name: value for name in FIELDS if (value := getattr(record, name, None)) is not None}
         if record.exc_info and record.exc_info[0] is not None:

@@ -15,6 +15,7 @@ from typing import Any, Final
 from starlette.types import Scope
 
 from ..errors import MissingExtraError
+from .logs import trace_ids
 from .seeing import Told
 
 try:
@@ -53,12 +54,15 @@ class HttpSpans:
             record_exception=False,
             set_status_on_exception=False,
         ) as span:
+            context = span.get_span_context()
+            ids = trace_ids.set({"trace_id": f"{context.trace_id:032x}", "span_id": f"{context.span_id:016x}"})
             try:
                 yield
             except Exception as error:
                 span.set_attribute("error.type", type(error).__name__)
                 raise
             finally:
+                trace_ids.reset(ids)
                 span.update_name(f"{told.method} {told.route}")
                 span.set_attribute("http.route", told.route)
                 if told.status is not None:
