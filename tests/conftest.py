@@ -146,8 +146,15 @@ def own_server() -> Iterator[Callable[..., servers.Server]]:
         yield start
 
 
+@pytest.fixture(scope="module")
+def _settled() -> None:
+    """What other modules left is searched for garbage once, and then no more."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
-def nothing_goes_unseen(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+def nothing_goes_unseen(_settled: None, caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """No task is destroyed while it waits, and no failure goes unread: asyncio would only log it."""
     yield
     gc.collect()
