@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from starlette.requests import Request
@@ -97,7 +98,9 @@ async def metrics(request: Request) -> Response:
         raise sight.missing
     if sight.metrics is None:
         raise NotFoundError("nothing is counted here: set CLEW_METRICS=on, and install clew[metrics]")
-    body, headers = sight.metrics.write(request.headers.get("accept", ""), request.headers.get("accept-encoding", ""))
+    asked = (request.headers.get("accept", ""), request.headers.get("accept-encoding", ""))
+    # It takes some milliseconds, in which others are answered.
+    body, headers = await asyncio.to_thread(sight.metrics.write, *asked)
     return Response(body, headers=headers)
 
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from starlette.types import Scope
 
 from ..errors import MissingExtraError
-from .logs import trace_ids
+from .logs import QUIET, trace_ids
 from .seeing import Told
 
 try:
@@ -27,6 +27,8 @@ logger = logging.getLogger("clew.service")
 
 _EXPORTERS: Final = "opentelemetry_traces_exporter"
 _ERROR: Final = trace.Status(trace.StatusCode.ERROR)
+_UNSAMPLED: Final = trace.NonRecordingSpan(trace.SpanContext(1, 1, is_remote=False, trace_flags=trace.TraceFlags(0)))
+"""What machines ask every few seconds goes below it, so that it is no span unless a sampler of the operator's says so."""
 
 
 class HttpSpans:
@@ -43,8 +45,13 @@ class HttpSpans:
         if trace.get_current_span().is_recording():
             yield
             return
+        if scope["path"] in QUIET:
+            with trace.use_span(_UNSAMPLED, record_exception=False, set_status_on_exception=False):
+                yield
+            return
         carrier = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
-        attributes = {"http.request.method": told.method, "url.scheme": scope["scheme"]}
+        method = "_OTHER" if told.method == "other" else told.method
+        attributes = {"http.request.method": method, "url.scheme": scope["scheme"]}
         with self._tracer.start_as_current_span(
             told.method,
             context=propagate.extract(carrier),
@@ -80,13 +87,14 @@ def _set_up() -> Callable[[], None]:
         # A program, or `opentelemetry-instrument`, has done so.
         return _do_nothing
     try:
+        from opentelemetry.sdk.resources import Resource
         from opentelemetry.sdk.trace import TracerProvider
         from opentelemetry.sdk.trace.export import BatchSpanProcessor
     except ImportError:
         _warn("no SDK is installed: pip install opentelemetry-sdk opentelemetry-exporter-otlp")
         return _do_nothing
-    os.environ.setdefault("OTEL_SERVICE_NAME", "clew")
-    provider = TracerProvider(shutdown_on_exit=False)
+    is_named = "OTEL_SERVICE_NAME" in os.environ or "service.name=" in os.environ.get("OTEL_RESOURCE_ATTRIBUTES", "")
+    provider = TracerProvider(resource=Resource.create({} if is_named else {"service.name": "clew"}), shutdown_on_exit=False)
     for name in os.environ.get("OTEL_TRACES_EXPORTER", "otlp").split(","):
         make = _find_exporter(name.strip())
         if make is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any, Final
@@ -50,6 +51,8 @@ class StoreMetrics:
         self._seconds = found.OPERATION_SECONDS
         self._backend: Backend | None = None
         self._told = Meters()
+        self._lock = threading.Lock()
+        """Whoever scrapes may do so in a thread of its own."""
         self._followers: dict[int, Follower] = {}
         self._written: dict[RunKey, EventId] = {}
         """The newest event that was written here of each run that is followed here."""
@@ -175,8 +178,9 @@ class StoreMetrics:
             self._count_error(operation, error)
             raise
         finally:
-            del self._followers[key]
-            self._left[follower.kind] += follower.events
+            with self._lock:
+                del self._followers[key]
+                self._left[follower.kind] += follower.events
             if run is not None and all(other.run != run for other in self._followers.values()):
                 del self._written[run]
 
@@ -193,16 +197,21 @@ class StoreMetrics:
 
     def count(self) -> Meters:
         """Add what was counted since the last call to the counters, and return all of it."""
+        with self._lock:
+            return self._count()
+
+    def _count(self) -> Meters:
         now = self._backend.meters() if isinstance(self._backend, Metering) else Meters()
         for name, counter in _COUNTERS.items():
             counter.labels(self.engine).inc(max(0, getattr(now, name) - getattr(self._told, name)))
         self._told = now
         left, self._left = self._left, dict.fromkeys(self._left, 0)
         for follower in list(self._followers.values()):
-            left[follower.kind] += follower.events
-            self._left[follower.kind] -= follower.events
-        for kind, events in left.items():
-            found.FOLLOWED.labels(kind).inc(max(0, events))
+            events = follower.events
+            left[follower.kind] += events
+            self._left[follower.kind] -= events
+        for kind, given in left.items():
+            found.FOLLOWED.labels(kind).inc(max(0, given))
         return now
 
     def lags(self) -> list[int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final, Protocol, cast
 
-from ...accepting import Accepting
 from ...backend import Backend, Cataloguing, Collecting, Describing, Expiry, Leasing, Listing, Pinging, Running, Values
 from ...checkpointing import Checkpointing
 from ...erasing import Erasing
@@ -88,4 +87,4 @@ def observed(inner: Backend, observer: Observer) -> Backend:
     return cast(Backend, Observed(inner, observer))
 
 
-__all__ = ["ANSWERS", "FOLLOWING", "OPERATIONS", "WAITING", "Accepting", "Observed", "Observer", "observed"]
+__all__ = ["ANSWERS", "FOLLOWING", "OPERATIONS", "WAITING", "Observed", "Observer", "observed"]
