@@ -86,7 +86,10 @@ def choose_url(
         parts = {f"REDIS_{name.upper()}": str(value) for name, value in given.items() if value is not None}
         return _with_timeout(Settings.from_env(parts, None).url)
     settings = Settings.from_env(environ)
-    return _with_timeout("redis://localhost:6379/0" if settings.source == DEFAULT else settings.url)
+    if settings.source == DEFAULT:
+        # By the settings too: they say what is done while it is away.
+        settings = Settings.from_env({**(os.environ if environ is None else environ), "CLEW_URL": "redis://localhost:6379/0"})
+    return _with_timeout(settings.url)
 
 
 def key_prefix_of(prefix: str, environment: str | None) -> str:

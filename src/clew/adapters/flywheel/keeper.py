@@ -52,6 +52,10 @@ class Keeper:
         if not enabled:
             logger.info("flywheel persistence is disabled", extra={"event": "flywheel_disabled"})
 
+    async def ask(self, verb: Callable[[Values], Awaitable[T]]) -> T:
+        """Do something with the store; UnavailableError while it is known to be away."""
+        return await self._ask(verb, "writes")
+
     async def change(self, verb: Callable[[Values], Awaitable[Outcome]], doing: str, what: object) -> Outcome:
         """Do a write, and say what it came to."""
         if not self.enabled:

@@ -23,7 +23,8 @@ class Origin:
         seal: how the stored document ends now; None where it has no seal, as another program's.
         appended: the entries that were added to it since, as JSON with commas between them.
         stale: others wrote since, so the document in the store has to be read before the next save.
-        attempt: a document that was sent, and of which nobody knows whether it arrived.
+        attempt: a document that was sent, and of which nobody knows whether it arrived; or that waits in a journal.
+        accepted: the journal that the attempt waits in, and its number there; None where it does not.
         others: fields that a newer release wrote, which are written back.
         draft: the document as it was written here.
         version: the schema version that is written back, where it is a newer minor one; None for today's.
@@ -35,6 +36,7 @@ class Origin:
     appended: Appended = None
     stale: bool = False
     attempt: bytes | None = None
+    accepted: tuple[str, int] | None = None
     others: Mapping[str, JSON] = field(default_factory=dict)
     version: str | None = None
     draft: Draft | None = None

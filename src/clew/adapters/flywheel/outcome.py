@@ -11,10 +11,11 @@ from ...errors import ClewError, ConflictError, UnavailableError, UnreadableErro
 T = TypeVar("T")
 
 Status: TypeAlias = Literal[
-    "saved", "deleted", "found", "missing", "disabled", "unavailable", "conflict", "unreadable", "refused"
+    "saved", "deleted", "found", "pending", "missing", "disabled", "unavailable", "conflict", "unreadable", "refused"
 ]
 """
 `saved`, `deleted`, `found`: it is done.
+`pending`: the store is away, and the write is in a journal on this machine's disk: it is done when the store is back.
 `missing`: the store has been asked, and there is no such thing.
 `disabled`: persistence is switched off; the store was not asked.
 `unavailable`: the store could not be asked in time; a write may or may not have happened. It is tried until it is back.
@@ -26,7 +27,7 @@ Status: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a write came to. It is true only where the write was done.
+    """What a write came to. It is true only where the write was done, and so not where it is pending.
 
     Attributes:
         status: in one word.
@@ -40,6 +41,11 @@ class Outcome:
 
     def __bool__(self) -> bool:
         return self.status in ("saved", "deleted")
+
+    @property
+    def pending(self) -> bool:
+        """Whether the write was accepted and waits: neither done nor lost. To save again is safe."""
+        return self.status == "pending"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
@@ -23,6 +24,10 @@ from .schema import NAME, Schema
 from .session import UniversalSession
 
 WHAT: Final = "the session"
+ACCEPTED: Final = "_accepted"
+"""The field of a document that says by journal up to which number it has what waited there."""
+MOST_JOURNALS: Final = 8
+"""Of how many journals a document remembers the numbers, the newest."""
 
 
 class Saver:
@@ -55,13 +60,32 @@ class Saver:
         before = None if origin is None or origin.seal is None else origin.before(HISTORY)
         return compose(head, HISTORY, session.history, self.ttl_ms_of(session.ttl_seconds), WHAT, before)
 
-    def rewrite(self, raw: bytes, more: list[JSON], what: str) -> bytes:
-        """Return a stored document with some more entries, as clew writes it."""
+    def rewrite(self, raw: bytes, more: list[JSON], what: str, others: Mapping[str, JSON] | None = None) -> bytes:
+        """Return a stored document with some more entries, and other fields, as clew writes it."""
         document = self.read(raw, what)
         ttl_ms = self.ttl_ms_of(document.head.get("ttl_seconds")) if document.seal is None else ttl_ms_in(document.seal)
         session = session_of(document, Origin(raw, document.seal), what)
-        head = head_of(session, document.head[NAME], others_of(document.head))
+        head = head_of(session, document.head[NAME], others_of(document.head) | dict(others or {}))
         return compose(head, HISTORY, [*document.entries, *more], ttl_ms, WHAT).raw
+
+    def mark(self, raw: bytes, mark: tuple[str, int], what: str) -> bytes:
+        """Return a document that notes up to which number it has what a journal holds."""
+        found = decode(raw, what).get(ACCEPTED)
+        marks = {name: up_to for name, up_to in (found.items() if isinstance(found, dict) else ()) if name != mark[0]}
+        newest = dict([*marks.items(), mark][-MOST_JOURNALS:])
+        return self.rewrite(raw, [], what, {ACCEPTED: newest})
+
+    def merged(self, raw: bytes, stored: bytes, origin: Origin, what: str, *, is_there: bool = False) -> bytes:
+        """Return the document that holds what a save and others did; ConflictError where they changed the same fields.
+
+        Args:
+            is_there: what the origin calls an attempt is in the stored document.
+        """
+        mine, theirs = self.read(raw, what), self.read(stored, what)
+        check_head(theirs.head, what)
+        base = self.read(origin.attempt, what) if is_there and origin.attempt else self._base(origin, theirs, what)
+        head, entries = merge(base, mine, theirs)
+        return compose(head, HISTORY, entries, ttl_ms_in(raw[-SEAL_BYTES:]), WHAT).raw
 
     def ttl_ms_of(self, seconds: JSON) -> int:
         """Return milliseconds, the manager's for None; InvalidError unless it is from 0.001 seconds to a hundred years."""
@@ -77,7 +101,7 @@ class Saver:
             elif not await self._put(values, session.id, origin, draft):
                 return await self._save_merged(values, session, draft)
         except UnavailableError:
-            session._origin = replace(origin or Origin(None), attempt=draft.raw)
+            session._origin = replace(origin or Origin(None), attempt=draft.raw, accepted=None)
             raise
         _settle(session, draft)
         return Outcome("saved")
@@ -112,10 +136,7 @@ class Saver:
                     _settle(session, draft)
                     return Outcome("saved")
                 continue
-            theirs = self.read(stored, what)
-            check_head(theirs.head, what)
-            head, entries = merge(self._base(origin, theirs, what), mine, theirs)
-            merged = compose(head, HISTORY, entries, ttl_ms_in(raw[-SEAL_BYTES:]), WHAT).raw
+            merged = self.merged(raw, stored, origin or Origin(None), what)
             if (await replace_as_read(values, session.id, stored, merged))[0]:
                 self._refresh(session, raw, mine, merged)
                 return Outcome("saved", merged=True)
@@ -133,7 +154,12 @@ class Saver:
             base = replace(base, entries=[*base.entries, *map(thaw, added)])
         if origin.attempt is not None:
             attempt = self.read(origin.attempt, what)
-            if attempt.seal == theirs.seal or contains(attempt, base, theirs):
+            if origin.accepted is not None:
+                # It waited in a journal, whose numbers tell more than a look at what it added.
+                is_there = _up_to(theirs.head, origin.accepted[0]) >= origin.accepted[1]
+            else:
+                is_there = attempt.seal == theirs.seal or contains(attempt, base, theirs)
+            if is_there:
                 return attempt
         return base
 
@@ -163,6 +189,22 @@ def _settle(session: UniversalSession, draft: Draft) -> None:
         session._origin = Origin(None, draft.seal, draft=draft)
     else:
         session._origin = Origin(None, draft.seal, others=was.others, version=was.version, draft=draft)
+
+
+def accepted_up_to(raw: bytes, journal: str) -> int:
+    """Return up to which number a stored document has what a journal holds; 0 where it has nothing of it."""
+    try:
+        found = msgspec.json.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        # Whoever writes to it says so.
+        return 0
+    return _up_to(found, journal) if isinstance(found, dict) else 0
+
+
+def _up_to(head: Mapping[str, JSON], journal: str) -> int:
+    marks = head.get(ACCEPTED)
+    number = marks.get(journal) if isinstance(marks, dict) else None
+    return number if isinstance(number, int) else 0
 
 
 def check_seconds(seconds: object) -> int:

@@ -26,6 +26,7 @@ from .wrapper import JournalBackend
 __all__ = [
     "Aside",
     "Book",
+    "Drainer",
     "Found",
     "JournalBackend",
     "Options",
@@ -34,6 +35,7 @@ __all__ = [
     "find_journals",
     "open_book",
     "open_journal",
+    "take_book",
     "take_options",
 ]
 
@@ -119,20 +121,27 @@ async def open_journal(inner: Backend, url: str, options: Options) -> JournalBac
         UnsupportedError: a file in the folder is no journal, or one of a newer format.
         DeniedError, FullError, UnavailableError: it cannot be made.
     """
+    return JournalBackend(inner, await take_book(_identify(inner, url), options))
+
+
+async def take_book(store: str, options: Options) -> Book:
+    """Open the journal of a store as `open_journal` does, for whoever writes from it by a Drainer of its own.
+
+    Args:
+        store: by which journals of different stores and uses are told apart; no credentials.
+    """
     folder = options.folder
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         kind = DeniedError if isinstance(error, PermissionError) else FullError
         raise kind(f"the journal's folder {folder} cannot be made ({error.strerror}): name another one") from error
-    store = _identify(inner, url)
     # Whoever starts again takes up what a process left that died.
-    for path in sorted(_paths(inner, url, options), key=lambda path: not _has_writes(path)):
+    for path in sorted(_paths(store, options), key=lambda path: not _has_writes(path)):
         try:
-            book = await open_book(str(path), store, max_bytes=options.max_bytes)
+            return await open_book(str(path), store, max_bytes=options.max_bytes)
         except ConflictError:
             continue
-        return JournalBackend(inner, book)
     raise ConflictError(f"all {MOST_SLOTS} journals of this store in {folder} are open elsewhere: name another folder")
 
 
@@ -167,7 +176,7 @@ async def drain(inner: Backend, url: str, options: Options, *, seconds: float) -
         UnavailableError: something still waits.
     """
     busy = []
-    for path in [path for path in _paths(inner, url, options) if _has_writes(path)]:
+    for path in [path for path in _paths(_identify(inner, url), options) if _has_writes(path)]:
         try:
             book = await open_book(str(path), _identify(inner, url), max_bytes=options.max_bytes)
         except ConflictError:
@@ -198,8 +207,8 @@ def drop_aside(path: Path, seqs: Sequence[int]) -> int:
         raise UnavailableError(f"the journal {path} cannot be changed: {error}") from error
 
 
-def _paths(inner: Backend, url: str, options: Options) -> list[Path]:
-    digest = hashlib.blake2b(_identify(inner, url).encode(), digest_size=6).hexdigest()
+def _paths(store: str, options: Options) -> list[Path]:
+    digest = hashlib.blake2b(store.encode(), digest_size=6).hexdigest()
     return [options.folder / f"{digest}-{slot}.db" for slot in range(1, MOST_SLOTS + 1)]
 
 

@@ -14,7 +14,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from itertools import islice
 from typing import Final
 
-from ...backend import Backend
 from ...errors import (
     ClewError,
     ClosedError,
@@ -28,6 +27,7 @@ from ...errors import (
 from ...records import PRESENT, Once, Partition
 from .book import Book, Flight
 from .planning import MOST_CHANGES, Finished, Pick, Plan, finish, go_on, make_plans, take_out
+from .taking import Taker
 
 log = logging.getLogger("clew.journal")
 FIRST_S: Final = 0.1
@@ -53,7 +53,7 @@ class Drainer:
         trouble: what keeps the oldest of them waiting, for people.
     """
 
-    def __init__(self, inner: Backend, book: Book, *, reach: Callable[[], Awaitable[None]] | None) -> None:
+    def __init__(self, inner: Taker, book: Book, *, reach: Callable[[], Awaitable[None]] | None) -> None:
         """Nothing is started yet.
 
         Args:
