@@ -76,12 +76,12 @@ async def test_what_is_written_while_redis_is_away_is_pending_and_there_once_and
     # Neither saved nor lost: it is told so, and is not true, as what is saved is.
     assert {(bool(outcome), outcome.status, outcome.pending) for outcome in outcomes} == {(False, "pending", True)}
     assert manager.waiting == 6
-    for found in (
+    for answer in (
         await manager.fetch_session("kept"),
         await manager.fetch_session("never"),
         await manager.delete_session("kept"),
     ):
-        assert (bool(found), found.status) == (False, "unavailable")
+        assert (bool(answer), answer.status) == (False, "unavailable")
     assert (await manager.append_history("kept", "no object")).status == "refused"  # type: ignore[arg-type]
     server.restart()
     await written(manager)
