@@ -16,7 +16,7 @@ from typing import Final, NoReturn
 
 import pytest
 
-import clew.conformance  # noqa: F401  (imported here, so that no child has to)
+import clew.conformance.everything  # noqa: F401  (imported here, so that no child has to)
 
 from . import mutants  # noqa: F401  (likewise)
 
