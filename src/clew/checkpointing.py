@@ -6,16 +6,52 @@ a drop takes them along, and its time to live is theirs, so that no half of it e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, Protocol, runtime_checkable
 
-from .checkpoints import CheckpointPage, Trace
-from .records import Partition
+import msgspec
 
-__all__ = ["WINDOW", "Checkpointing"]
+from .checkpoints import Checkpoint, Part, Write
+from .records import Entry, Partition
+
+__all__ = ["WINDOW", "CheckpointPage", "Checkpointing", "Trace"]
 
 WINDOW: Final = 256
 """The newest entries of the log that come with a checkpoint in the same trip, where the caller does not know better."""
+
+
+class CheckpointPage(msgspec.Struct, frozen=True):
+    """Checkpoints, and what they consist of.
+
+    Attributes:
+        checkpoints: in the order asked.
+        parts: every part that one of them uses, and those before it (`Part.after`), by name; spans have positions. Where two
+            branches have different parts of one name, a page ends before the second branch, and has more.
+        entries: every entry in a span of `parts` that is still there, by position.
+        made_ms: when the partition was made; 0 where there is none.
+        has_more: whether more follow in the order asked.
+    """
+
+    checkpoints: tuple[Checkpoint, ...] = ()
+    parts: Mapping[str, Part] = {}
+    entries: Mapping[int, Entry] = {}
+    made_ms: int = 0
+    has_more: bool = False
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """The way back from a checkpoint.
+
+    Attributes:
+        ancestors: the parent, its parent and so on, each with those of its writes whose channel was asked for and not found yet.
+        seeds: for each channel the name of the part in the nearest ancestor that uses one; those without one are left out.
+        parts, entries: as of `CheckpointPage`, for the seeds.
+    """
+
+    ancestors: tuple[tuple[str, tuple[Write, ...]], ...] = ()
+    seeds: Mapping[str, str] = {}
+    parts: Mapping[str, Part] = {}
+    entries: Mapping[int, Entry] = {}
 
 
 @runtime_checkable

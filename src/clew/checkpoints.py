@@ -8,16 +8,12 @@ hold its values; parts are immutable and shared by checkpoints. What a program d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-if TYPE_CHECKING:
-    from .records import Entry
-
 __all__ = [
     "Checkpoint",
-    "CheckpointPage",
     "DropCheckpoints",
     "Fenced",
     "Part",
@@ -25,7 +21,6 @@ __all__ = [
     "PutWrites",
     "Revive",
     "Span",
-    "Trace",
     "Write",
 ]
 
@@ -135,37 +130,3 @@ class Checkpoint(msgspec.Struct, frozen=True):
     head: bytes
     uses: tuple[str, ...] = ()
     writes: tuple[Write, ...] = ()
-
-
-class CheckpointPage(msgspec.Struct, frozen=True):
-    """Checkpoints, and what they consist of.
-
-    Attributes:
-        checkpoints: in the order asked.
-        parts: every part that one of them uses, and those before it (`Part.after`), by name; spans have positions. Where two
-            branches have different parts of one name, a page ends before the second branch, and has more.
-        entries: every entry in a span of `parts` that is still there, by position.
-        made_ms: when the partition was made; 0 where there is none.
-        has_more: whether more follow in the order asked.
-    """
-
-    checkpoints: tuple[Checkpoint, ...] = ()
-    parts: Mapping[str, Part] = {}
-    entries: Mapping[int, Entry] = {}
-    made_ms: int = 0
-    has_more: bool = False
-
-
-class Trace(msgspec.Struct, frozen=True):
-    """The way back from a checkpoint.
-
-    Attributes:
-        ancestors: the parent, its parent and so on, each with those of its writes whose channel was asked for and not found yet.
-        seeds: for each channel the name of the part in the nearest ancestor that uses one; those without one are left out.
-        parts, entries: as of `CheckpointPage`, for the seeds.
-    """
-
-    ancestors: tuple[tuple[str, tuple[Write, ...]], ...] = ()
-    seeds: Mapping[str, str] = {}
-    parts: Mapping[str, Part] = {}
-    entries: Mapping[int, Entry] = {}

@@ -14,8 +14,7 @@ from typing import Any, Protocol, TypeAlias
 from .backend import Backend, Cataloguing, Collecting, Expiry, Leasing, Listing, Pinging, Running, Values
 from .backends.sqlite import SqliteBackend
 from .backends.sqlite.address import parse_address
-from .checkpointing import Checkpointing
-from .checkpoints import CheckpointPage, Trace
+from .checkpointing import Checkpointing, CheckpointPage, Trace
 from .erasing import Erased, Erasing
 from .limits import TOMBSTONE_MS
 from .records import ANY, Any_, Catalogue, Change, Commit, Entry, ExpiryKind, Lease, Listed, Once, Page, Partition, Snapshot

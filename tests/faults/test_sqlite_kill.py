@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from clew.backends.sqlite import SqliteBackend, open_backend
-from clew.checkpoints import Checkpoint, CheckpointPage
+from clew.checkpointing import CheckpointPage
+from clew.checkpoints import Checkpoint
 from clew.records import Entry, Partition
 
 from .sqlite_checkpointer import CHAIN, KEPT

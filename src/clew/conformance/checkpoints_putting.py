@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from ..checkpoints import Checkpoint, CheckpointPage, Part, PutCheckpoint, Trace
+from ..checkpointing import CheckpointPage, Trace
+from ..checkpoints import Checkpoint, Part, PutCheckpoint
 from ..errors import ConflictError, NotFoundError
 from ..records import PRESENT, Append, Change, Partition, PutDocument
 from .checkpoints_support import (

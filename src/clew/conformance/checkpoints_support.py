@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from ..backend import Backend, Expiry, Leasing
-from ..checkpointing import Checkpointing
-from ..checkpoints import CheckpointPage, DropCheckpoints, Part, PutCheckpoint, PutWrites, Span, Trace, Write
+from ..checkpointing import Checkpointing, CheckpointPage, Trace
+from ..checkpoints import DropCheckpoints, Part, PutCheckpoint, PutWrites, Span, Write
 from ..errors import ConflictError
 from ..records import Partition
 

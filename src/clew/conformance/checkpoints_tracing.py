@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..checkpoints import Part, Trace
+from ..checkpointing import Trace
+from ..checkpoints import Part
 from ..records import Partition, Remove
 from .checkpoints_support import CheckpointingBackend, named, one, put, spanning, value, write
 from .support import LOG, Suite, numbered

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..backend import Backend
-from ..checkpointing import WINDOW, Checkpointing
-from ..checkpoints import CheckpointPage, DropCheckpoints, Fenced, PutCheckpoint, PutWrites, Revive, Trace, Write
+from ..checkpointing import WINDOW, Checkpointing, CheckpointPage, Trace
+from ..checkpoints import DropCheckpoints, Fenced, PutCheckpoint, PutWrites, Revive, Write
 from ..errors import ConflictError, FencedError, GoneError, InvalidError, NotFoundError
 from ..limits import MAX_CHANGES
 from ..model import NewItem, ThreadKey

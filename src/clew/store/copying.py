@@ -8,8 +8,8 @@ from typing import Final, TypeAlias
 import msgspec
 
 from ..backend import Backend
-from ..checkpointing import Checkpointing
-from ..checkpoints import Checkpoint, CheckpointPage, Part, PutCheckpoint, PutWrites, Revive, Span
+from ..checkpointing import Checkpointing, CheckpointPage
+from ..checkpoints import Checkpoint, Part, PutCheckpoint, PutWrites, Revive, Span
 from ..limits import MAX_CHANGES, MAX_COMMIT_BYTES, MAX_PAGE
 from ..records import Append, Change, Expire, Partition
 from .checks import LOG, need_expiry, no_thread

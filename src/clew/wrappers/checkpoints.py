@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from msgspec.structs import replace
 
 from ..backend import Backend
-from ..checkpointing import WINDOW, Checkpointing
-from ..checkpoints import Checkpoint, CheckpointPage, Part, Trace, Write
+from ..checkpointing import WINDOW, Checkpointing, CheckpointPage, Trace
+from ..checkpoints import Checkpoint, Part, Write
 from ..errors import UnreadableError
 from ..limits import ITEMS
 from ..records import Entry, Partition

@@ -7,19 +7,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from clew.checkpoints import (
-    Checkpoint,
-    CheckpointPage,
-    DropCheckpoints,
-    Fenced,
-    Part,
-    PutCheckpoint,
-    PutWrites,
-    Revive,
-    Span,
-    Trace,
-    Write,
-)
+from clew.checkpointing import CheckpointPage, Trace
+from clew.checkpoints import Checkpoint, DropCheckpoints, Fenced, Part, PutCheckpoint, PutWrites, Revive, Span, Write
 from clew.errors import ConflictError, GoneError
 from clew.records import Append, Change, Entry, Remove, Trim, Truncate
 

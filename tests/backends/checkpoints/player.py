@@ -7,18 +7,8 @@ import random
 import msgspec
 import pytest
 
-from clew.checkpoints import (
-    CheckpointPage,
-    DropCheckpoints,
-    Fenced,
-    Part,
-    PutCheckpoint,
-    PutWrites,
-    Revive,
-    Span,
-    Trace,
-    Write,
-)
+from clew.checkpointing import CheckpointPage, Trace
+from clew.checkpoints import DropCheckpoints, Fenced, Part, PutCheckpoint, PutWrites, Revive, Span, Write
 from clew.codec import make_entry
 from clew.errors import ClewError
 from clew.records import Append, Change, Partition, Remove, Trim, Truncate

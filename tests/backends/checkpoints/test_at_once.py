@@ -8,7 +8,8 @@ from typing import cast
 
 import pytest
 
-from clew.checkpoints import CheckpointPage, Part, PutCheckpoint, Revive, Span
+from clew.checkpointing import CheckpointPage
+from clew.checkpoints import Part, PutCheckpoint, Revive, Span
 from clew.codec import make_entry
 from clew.errors import GoneError
 from clew.ids import new_id

@@ -7,7 +7,8 @@ from typing import cast
 
 import pytest
 
-from clew.checkpoints import Part, PutCheckpoint, PutWrites, Span, Trace, Write
+from clew.checkpointing import Trace
+from clew.checkpoints import Part, PutCheckpoint, PutWrites, Span, Write
 from clew.codec import make_entry
 from clew.conformance.checkpoints_support import data_of
 from clew.ids import new_id

@@ -10,7 +10,8 @@ import pytest
 from clew.backends.redis import RedisBackend, open_backend
 from clew.backends.redis.client import Client
 from clew.backends.redis.requests import Request
-from clew.checkpoints import CheckpointPage, Fenced, Part, PutCheckpoint, PutWrites, Span, Write
+from clew.checkpointing import CheckpointPage
+from clew.checkpoints import Fenced, Part, PutCheckpoint, PutWrites, Span, Write
 from clew.codec import make_entry
 from clew.errors import ConflictError, FencedError, FullError, InvalidError, NotReplicatedError
 from clew.records import PRESENT, Append, Change, Expire, PutDocument, Trim, Truncate

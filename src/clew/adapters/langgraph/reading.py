@@ -11,9 +11,9 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import CheckpointTuple, DeltaChannelHistory, PendingWrite
 from langgraph.checkpoint.base.id import uuid6
 
-from ...checkpointing import WINDOW
+from ...checkpointing import WINDOW, CheckpointPage
 from ...checkpoints import Checkpoint as Stored
-from ...checkpoints import CheckpointPage, Write
+from ...checkpoints import Write
 from ...errors import GoneError
 from ...limits import MAX_PAGE
 from ...model import Ref

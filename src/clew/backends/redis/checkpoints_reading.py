@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 
 from redis.exceptions import NoScriptError, ResponseError
 
-from ...checkpointing import WINDOW
-from ...checkpoints import Checkpoint, CheckpointPage, Part, Trace, Write
+from ...checkpointing import WINDOW, CheckpointPage, Trace
+from ...checkpoints import Checkpoint, Part, Write
 from ...codec import decode_entries
 from ...errors import GoneError, InvalidError, UnavailableError
 from ...limits import CHECKPOINTS, ITEMS, check_branch, check_channel, check_limit, check_point, check_window

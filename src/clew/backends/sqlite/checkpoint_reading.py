@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any, Final
 
-from ...checkpoints import Checkpoint, CheckpointPage, Part, Span, Trace, Write
+from ...checkpointing import CheckpointPage, Trace
+from ...checkpoints import Checkpoint, Part, Span, Write
 from ...codec import decode_entries
 from ...limits import ITEMS
 from ...records import Entry, Partition

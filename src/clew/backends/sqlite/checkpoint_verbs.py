@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ...checkpointing import WINDOW
-from ...checkpoints import CheckpointPage, Trace
+from ...checkpointing import WINDOW, CheckpointPage, Trace
 from ...errors import InvalidError
 from ...limits import check_branch, check_channel, check_limit, check_partition, check_point, check_window
 from ...records import Partition
