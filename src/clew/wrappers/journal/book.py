@@ -188,15 +188,20 @@ class Book:
             db.execute(f"PRAGMA max_page_count = {self._address.max_bytes // page_size}")
         make_tables(db, self._store, is_new=is_new)
         (self.id,) = db.execute("SELECT id FROM meta").fetchone()
-        (self.litter,) = db.execute("SELECT count(*) FROM done").fetchone()
-        rows = db.execute(f"SELECT seq, owner, name {WAITING if self.litter else 'FROM entry'} ORDER BY seq")
-        for seq, owner, name in rows:
+        (is_littered,) = db.execute("SELECT EXISTS (SELECT 1 FROM done)").fetchone()
+        rows = db.execute(f"SELECT seq, owner, name, length(body) {WAITING if is_littered else 'FROM entry'} ORDER BY seq")
+        largest = 0
+        for seq, owner, name, size in rows:
             queue = self.found.get((owner, name))  # type: ignore[call-overload]  # a Partition is such a pair
             if queue is None:
                 queue = self.found[Partition(owner, name)] = deque()
             queue.append(seq)
-        count, highest, largest = db.execute("SELECT count(*), max(seq), max(length(body)) FROM entry").fetchone()
-        self.litter, self.highest, self.largest = count - sum(map(len, self.found.values())), highest or 0, largest or 0
+            if size > largest:
+                largest = size
+        self.largest = largest
+        self.highest = db.execute("SELECT max(seq) FROM entry").fetchone()[0] or 0
+        if is_littered:
+            self.litter = db.execute("SELECT count(*) FROM entry").fetchone()[0] - sum(map(len, self.found.values()))
         self.flights = [
             Flight(Partition(owner, name), first, last)
             for first, last, owner, name in db.execute("SELECT first, last, owner, name FROM flight ORDER BY first")
