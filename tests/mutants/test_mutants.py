@@ -16,7 +16,7 @@ from .witnesses import WITNESSES
 
 ROOT = Path(__file__).parents[2]
 
-Judge = Callable[[str, str, str], tuple[int, str]]
+Judge = Callable[[str, str, str, str], tuple[int, str]]
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +31,8 @@ def judge() -> Iterator[Judge]:
         assert asking is not None
         assert answers is not None
 
-        def ask(mutant: str, tests: str, url: str) -> tuple[int, str]:
-            asking.write(json.dumps([mutant, tests, url]) + "\n")
+        def ask(mutant: str, suite: str, tests: str, url: str) -> tuple[int, str]:
+            asking.write(json.dumps([mutant, suite, tests, url]) + "\n")
             asking.flush()
             code, said = json.loads(answers.readline())
             return int(code), str(said)
@@ -50,14 +50,14 @@ def url_for(kind: str, url_of: Callable[..., str]) -> str:
 def test_a_sound_backend_passes(kind: str, url_of: Callable[..., str], judge: Judge) -> None:
     # Every test that sees a mutant there; tests/conformance runs all tests on all kinds.
     seen = {f"({mutant.suite} and {WITNESSES[name]})" for name, mutant in MUTANTS.items() if mutant.kind == kind}
-    code, said = judge("none", " or ".join(sorted(seen)), url_for(kind, url_of))
+    code, said = judge("none", "", " or ".join(sorted(seen)), url_for(kind, url_of))
     assert code == 0, said
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_the_suite_rejects(name: str, url_of: Callable[..., str], judge: Judge) -> None:
     mutant = MUTANTS[name]
-    code, said = judge(name, f"{mutant.suite} and {WITNESSES[name]}", url_for(mutant.kind, url_of))
+    code, said = judge(name, mutant.suite, WITNESSES[name], url_for(mutant.kind, url_of))
     assert code == 1, f"its witness let it through, so name another test that sees it: {said}"
     # A fault in the mutant itself is no finding of the suite.
     assert "mend this mutant" not in said
