@@ -307,19 +307,20 @@ class RunEvents(RunSuite):
         assert (await start(backend, thread, takes_turn=True)).is_open
 
     async def test_appends_and_renewals_keep_the_log(self, backend: RunningBackend, thread: Partition) -> None:
-        run = await start(backend, thread, retention=Retention(open_ms=1000, record_ms=LONG))
+        keep = Retention(open_ms=1000, record_ms=LONG)
+        appended, renewed = [await start(backend, thread, retention=keep) for _ in range(2)]
+        await append(backend, thread, renewed, 1)
         loop = asyncio.get_running_loop()
         until = loop.time() + 1.5
         seq = 1
         while loop.time() < until:
             await asyncio.sleep(0.1)
-            await append(backend, thread, run, seq)
+            await append(backend, thread, appended, seq)
+            await backend.renew_run(thread, renewed, lease_ms=LONG)
             seq += 1
-        until = loop.time() + 1.5
-        while loop.time() < until:
-            await asyncio.sleep(0.1)
-            await backend.renew_run(thread, run, lease_ms=LONG)
-        assert len(await read_all(backend, thread, run.id)) == seq
+        # Each begins with the event of its start.
+        assert len(await read_all(backend, thread, appended.id)) == seq
+        assert len(await read_all(backend, thread, renewed.id)) == 2
 
     async def test_a_run_whose_time_is_over_is_not_found(self, backend: RunningBackend, thread: Partition) -> None:
         keep = Retention(open_ms=LONG, ended_ms=SHORT, record_ms=SHORT)
