@@ -79,8 +79,8 @@ class CommitVerbs(RedisBase):
                     return taken
                 if taken[0] != b"general":
                     _refuse(partition, taken, changes, expect)
-        # Appends with a token, as a journal replays them: what is true of all changes is not asked of each.
-        log = _only_log(changes) if once is not None and 0 < len(changes) <= MAX_CHANGES else None
+        # Appends with a token, or many: what is true of all changes is not asked of each.
+        log = _only_log(changes) if 0 < len(changes) <= MAX_CHANGES else None
         appends = cast(Sequence[Append], changes if log is not None else ())
         if log is None:
             check_changes(changes)
