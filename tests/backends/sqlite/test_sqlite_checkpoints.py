@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from clew.backends.sqlite import SqliteBackend, checkpoint_changes, checkpoint_reading, checkpoint_rows, leases
@@ -152,6 +153,23 @@ async def test_an_older_file_keeps_what_it_has_and_gets_checkpoints(path: Path, 
     assert (await store.commit(PLACE, [*step(0, made_ms=5), Fenced("lock", 7)], expect=1)).outcomes == (1, 5, 2, 0)
     assert len((await store.get_checkpoint(PLACE, "")).entries) == 1
     assert len(known_migrations()) == (await store.describe())["schema version"]
+
+
+async def test_checkpoints_of_an_older_file_are_all_there_under_their_keys(path: Path, open_store: Opener) -> None:
+    db = sqlite3.connect(path, isolation_level=None)
+    migrate(db, "clew.db", known_migrations()[:7])
+    db.execute("INSERT INTO partition (owner, name, revision, created_us, updated_us) VALUES ('owner', 'thread', 1, 5000, 5000)")
+    uses = msgspec.msgpack.encode(["a\0002"])
+    points = [(1, branch, id, None, b"head", uses) for branch in ("", "b") for id in ("2", "1")]
+    db.executemany("INSERT INTO checkpoint (partition, branch, id, parent, head, uses) VALUES (?, ?, ?, ?, ?, ?)", points)
+    parts = [(1, branch, f"a\0{n}", f"a\0{n - 1}" if n > 1 else None, b"%d" % n) for branch in ("", "b") for n in (2, 1)]
+    db.executemany("INSERT INTO part (partition, branch, name, after, data) VALUES (?, ?, ?, ?, ?)", parts)
+    db.close()
+    store = await open_store()
+    for branch in ("", "b"):
+        page = await store.list_checkpoints(PLACE, branch=branch)
+        assert [(found.id, found.head, found.uses) for found in page.checkpoints] == [(id, b"head", ("a\0002",)) for id in "21"]
+        assert page.parts == {"a\0002": Part(b"2", "a\0001"), "a\0001": Part(b"1")}
 
 
 @pytest.mark.parametrize("tombstone_ms", [0, 1000])

@@ -22,15 +22,16 @@ _ONE: Final = f"{_COLUMNS} AND branch = ? AND id = ?"
 _LATEST: Final = f"{_COLUMNS} AND branch = ? ORDER BY id DESC LIMIT 1"
 _WRITES: Final = """
 SELECT checkpoint, path, task, place, channel, data FROM task_write WHERE partition = ? AND branch = ? AND checkpoint IN ({})"""
-# By their row numbers, so that no data is copied while the chains are followed.
+# By their names, so that no data is copied while the chains are followed.
 _PARTS: Final = """
-WITH RECURSIVE needed (number, after) AS (
-    SELECT rowid, after FROM part WHERE partition = ?1 AND branch = ?2 AND name IN ({})
+WITH RECURSIVE needed (name, after) AS (
+    SELECT name, after FROM part WHERE partition = ?1 AND branch = ?2 AND name IN ({})
     UNION
-    SELECT part.rowid, part.after FROM needed JOIN part
+    SELECT part.name, part.after FROM needed JOIN part
     ON part.partition = ?1 AND part.branch = ?2 AND part.name = needed.after
 )
-SELECT part.name, part.after, part.spans, part.data FROM needed JOIN part ON part.rowid = needed.number"""
+SELECT part.name, part.after, part.spans, part.data FROM needed JOIN part
+ON part.partition = ?1 AND part.branch = ?2 AND part.name = needed.name"""
 # SQLite walks as far as it is read; UNION ends a way that leads in a circle.
 _WAY: Final = """
 WITH RECURSIVE way (id, parent, uses) AS (

@@ -93,14 +93,14 @@ def _purge_partition(db: sqlite3.Connection, partition: int, most: int) -> int:
         "DELETE FROM once WHERE partition = ?1 AND number IN (SELECT number FROM once WHERE partition = ?1 LIMIT ?2)",
         (partition, most - gone),
     ).rowcount
-    for table in ("checkpoint", "part", "task_write"):
-        gone += _delete_some(db, table, "rowid", "partition = ?", (partition,), most - gone)
+    for table, key in (("checkpoint", "partition, branch, id"), ("part", "partition, branch, name"), ("task_write", "rowid")):
+        gone += _delete_some(db, table, key, "partition = ?", (partition,), most - gone)
     return gone
 
 
 def _delete_some(db: sqlite3.Connection, table: str, key: str, where: str, values: tuple[int, ...], most: int) -> int:
     return db.execute(
-        f"DELETE FROM {table} WHERE {key} IN (SELECT {key} FROM {table} WHERE {where} LIMIT ?)", (*values, most)
+        f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} WHERE {where} LIMIT ?)", (*values, most)
     ).rowcount
 
 
