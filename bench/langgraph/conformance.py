@@ -56,9 +56,7 @@ async def _judge(name: str, url: str, folder: str | None) -> Row:
     passed = sum(result["tests_passed"] for result in results.values())
     failed = sum(result["tests_failed"] for result in results.values())
     absent = [capability for capability, result in results.items() if not result["detected"]]
-    suite = (
-        f"{PACKAGE} {version(PACKAGE)}; {FOLDER} names one that is not released" if folder is None else f"{PACKAGE} from {FOLDER}"
-    )
+    suite = f"{PACKAGE} {version(PACKAGE)}" if folder is None else f"{PACKAGE} from {FOLDER}"
     note = f"{passed} tests of {len(results)} capabilities passed, {failed} failed, not there: {len(absent)}; {suite}"
     return judge(name, failed + len(absent), passed, passed + failed, 1, note=note, unit="failed")
 
