@@ -20,6 +20,8 @@ from .conftest import JSON, THREADS, Api
 from .signing import SECRET, bearer, sign
 
 HIDDEN = "what-ada-wrote"
+CALLER = "mrs-lovelace"
+"""No part of an id that is made of hexadecimal digits, as `ada` may be."""
 
 
 def lines_of(caplog: pytest.LogCaptureFixture) -> list[JSON]:
@@ -31,7 +33,7 @@ async def test_each_request_has_a_line_that_holds_nothing_of_what_people_wrote(
     lone: Api, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "clew")
-    token = sign("ada")
+    token = sign(CALLER)
     async with lone.client(token) as ada:
         made = await ada.post(THREADS, json={"id": HIDDEN, "title": HIDDEN}, headers={"idempotency-key": HIDDEN})
         await ada.get(f"{THREADS}/{HIDDEN}/items?after={HIDDEN}")
@@ -43,7 +45,7 @@ async def test_each_request_has_a_line_that_holds_nothing_of_what_people_wrote(
     one = THREADS + "/{thread}"
     found = lines_of(caplog)
     told = [(line["method"], line["route"], line["status"], line.get("caller")) for line in found]
-    caller = caller_of("ada")
+    caller = caller_of(CALLER)
     assert told == [
         ("POST", THREADS, 201, caller),
         ("GET", one + "/items", 404, caller),
@@ -55,7 +57,7 @@ async def test_each_request_has_a_line_that_holds_nothing_of_what_people_wrote(
     assert found[0]["request_id"] == made.headers["x-request-id"]
     assert all(line["duration_ms"] >= 0 and line["event"] == "request" and line["level"] == "info" for line in found)
     everything = "".join(Lines().format(each) for each in caplog.records)
-    for secret in (HIDDEN, token, SECRET, "ada"):
+    for secret in (HIDDEN, token, SECRET, CALLER):
         assert secret not in everything.replace(caller, "")
 
 
