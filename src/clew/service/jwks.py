@@ -43,6 +43,7 @@ class _Straight(urllib.request.HTTPRedirectHandler):
     def redirect_request(
         self, req: urllib.request.Request, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> None:
+        fp.close()
         raise UnavailableError("the address of the keys sends elsewhere: set CLEW_JWKS_URL to where they are")
 
 
@@ -55,6 +56,9 @@ def fetch(url: str) -> bytes:
         with opener.open(urllib.request.Request(url, headers={"accept": "application/json"}), timeout=TIMEOUT_S) as response:
             body: bytes = response.read(MOST_BYTES + 1)
     except (OSError, HTTPException, ValueError) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            # It is an answer too, with a connection.
+            error.close()
         raise UnavailableError(f"the keys of the tokens cannot be fetched ({type(error).__name__}): try again") from error
     if len(body) > MOST_BYTES:
         raise UnavailableError("the list of keys is too long to be one")
