@@ -175,7 +175,7 @@ async def test_an_operation_that_fails_is_a_span_that_failed(spans: Callable[[],
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("sqlite:////home/ada/chat.db", {"db.system.name": "sqlite"}),
+        ("sqlite:////data/ada/chat.db", {"db.system.name": "sqlite"}),
         ("redis://ada:secret@one:6380/3?namespace=n", {"server.address": "one", "server.port": 6380, "db.namespace": "3"}),
         ("rediss+cluster://one:1,two:2", {"server.address": "one", "server.port": 1}),
         ("redis+sentinel://one:26379,two/main", {"db.system.name": "redis"}),
