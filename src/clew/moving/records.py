@@ -192,6 +192,7 @@ class Report(Leaving[Broken]):
 
 def reason_of(error: BaseException) -> str:
     """Say what is wrong without what was being read: only errors that never quote it are told whole."""
+    # A NotImplementedError is LangGraph's serializer, which names the kind that it does not know.
     if isinstance(error, ClewError | NotImplementedError):
         return str(error)
     return f"it cannot be read ({type(error).__name__})"

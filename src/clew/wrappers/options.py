@@ -16,6 +16,7 @@ from typing import Final
 from urllib.parse import unquote
 
 from ..errors import DeniedError, InvalidError, UnavailableError
+from .queries import split_options
 
 OPTIONS: Final = ("encryption_secret", "encryption_file", "encryption_plain", "encryption_values", "compress")
 _ABOVE: Final = 256
@@ -47,19 +48,8 @@ def take_options(url: str) -> tuple[str, Options | None]:
         InvalidError: one is said twice, or cannot be used.
         DeniedError, UnavailableError: the file of keys cannot be read.
     """
-    head, _, tail = url.partition("?")
-    query, hash_, fragment = tail.partition("#")
-    found: dict[str, str] = {}
-    others: list[str] = []
-    for part in query.split("&") if query else []:
-        name, _, text = part.partition("=")
-        if name not in OPTIONS:
-            others.append(part)
-        elif name in found:
-            raise InvalidError(f"the option {name} stands twice in the store's URL: leave one out")
-        else:
-            found[name] = unquote(text)
-    rest = head + ("?" + "&".join(others) if others else "") + hash_ + fragment
+    rest, texts = split_options(url, OPTIONS)
+    found = {name: unquote(text) for name, text in texts.items()}
     if not found:
         return url, None
     keys = _read_keys(found)

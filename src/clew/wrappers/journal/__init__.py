@@ -18,6 +18,7 @@ from urllib.parse import quote, unquote_plus, urlsplit
 from ...backend import Backend
 from ...errors import ConflictError, DeniedError, FullError, InvalidError, UnavailableError
 from ...settings import data_folder
+from ..queries import split_options
 from .book import Book, open_book
 from .draining import Drainer
 from .tables import Aside, check_format, count_waiting, list_aside
@@ -81,19 +82,10 @@ def take_options(url: str) -> tuple[str, Options | None]:
     Raises:
         InvalidError: a policy or number that is none, or options of a journal without one.
     """
-    head, mark, query = url.partition("?")
-    if not any(f"{name}=" in query for name in NAMES):
+    plain, texts = split_options(url, NAMES)
+    if not texts:
         return url, None
-    found, rest = {}, []
-    for part in query.split("&"):
-        name, _, text = part.partition("=")
-        if name not in NAMES:
-            rest.append(part)
-        elif name in found:
-            raise InvalidError(f"the option {name} stands twice in the URL")
-        else:
-            found[name] = unquote_plus(text)
-    plain = head + (mark + "&".join(rest) if rest else "")
+    found = {name: unquote_plus(text) for name, text in texts.items()}
     policy = found.pop("on_outage", "raise")
     if policy not in ("raise", "journal"):
         raise InvalidError(f"on_outage must be raise or journal, not {policy!r}")

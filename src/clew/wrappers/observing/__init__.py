@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from ...backend import Backend
 from ...errors import InvalidError
+from ..queries import split_options
 from .observed import Observed, Observer, observed
 
 __all__ = ["Observed", "Observer", "Options", "bare", "observe", "observed", "take_options", "with_options"]
@@ -32,23 +33,10 @@ def take_options(url: str) -> tuple[str, Options]:
     Raises:
         InvalidError: one is said twice, or is neither on nor off.
     """
-    head, _, tail = url.partition("?")
-    query, mark, fragment = tail.partition("#")
-    found: dict[str, str] = {}
-    others: list[str] = []
-    for part in query.split("&") if query else []:
-        name, _, text = part.partition("=")
-        if name not in NAMES:
-            others.append(part)
-        elif name in found:
-            raise InvalidError(f"the option {name} stands twice in the store's URL: leave one out")
-        elif text not in ("on", "off"):
+    plain, found = split_options(url, NAMES)
+    for name, text in found.items():
+        if text not in ("on", "off"):
             raise InvalidError(f"{name} must be on or off")
-        else:
-            found[name] = text
-    if not found:
-        return url, Options()
-    plain = head + ("?" + "&".join(others) if others else "") + mark + fragment
     return plain, Options(**{name: text == "on" for name, text in found.items()})
 
 

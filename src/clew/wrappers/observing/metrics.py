@@ -75,6 +75,7 @@ class StoreMetrics:
         """See Observer.see."""
         note, engine = self._note, self.engine
         clock = time.perf_counter
+        accepts = operation in ("commit", "outlast")
         observe_ok: Callable[[float], None] | None = None
 
         async def call(*arguments: Any, **named: Any) -> Any:
@@ -86,6 +87,10 @@ class StoreMetrics:
                 note(operation, error, clock() - began)
                 raise
             took = clock() - began
+            if accepts and answer.pending:
+                # It is in a journal, and not in the store.
+                self._seconds.labels(operation, "pending", engine).observe(took)
+                return answer
             if observe_ok is None:
                 # Not before: an operation that nobody uses has no lines.
                 observe_ok = self._seconds.labels(operation, "ok", engine).observe
@@ -94,8 +99,6 @@ class StoreMetrics:
 
         if operation in WAITING:
             return self._see_waiting(operation, verb)
-        if operation in ("commit", "outlast"):
-            return self._see_accepting(operation, verb)
         return self._see_writing(operation, call) if operation in ("append_events", "end_run") else call
 
     def _see_waiting(self, operation: str, verb: Verb) -> Verb:
@@ -105,30 +108,6 @@ class StoreMetrics:
             except Exception as error:
                 self._count_error(operation, error)
                 raise
-
-        return call
-
-    def _see_accepting(self, operation: str, verb: Verb) -> Verb:
-        note, clock, engine = self._note, time.perf_counter, self.engine
-        observe_ok: Callable[[float], None] | None = None
-
-        async def call(*arguments: Any, **named: Any) -> Any:
-            nonlocal observe_ok
-            began = clock()
-            try:
-                answer = await verb(*arguments, **named)
-            except BaseException as error:
-                note(operation, error, clock() - began)
-                raise
-            took = clock() - began
-            if answer.pending:
-                # It is in a journal, and not in the store.
-                self._seconds.labels(operation, "pending", engine).observe(took)
-                return answer
-            if observe_ok is None:
-                observe_ok = self._seconds.labels(operation, "ok", engine).observe
-            observe_ok(took)
-            return answer
 
         return call
 
