@@ -25,21 +25,38 @@ def known_migrations() -> tuple[str, ...]:
     return tuple((folder / name).read_text(encoding="utf-8") for name in names)
 
 
+def read_marks(db: sqlite3.Connection) -> tuple[int, int, int]:
+    """Return a file's application id and user version, and how many tables it has, without writing anything.
+
+    In one look: another process may be making them just now, and half of it would seem another program's.
+    """
+    own = not db.in_transaction
+    if own:
+        db.execute("BEGIN")
+    try:
+        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+        return _read_number(db, "application_id"), _read_number(db, "user_version"), int(tables)
+    finally:
+        if own and db.in_transaction:
+            db.execute("ROLLBACK")
+
+
 def check_schema(db: sqlite3.Connection, name: str, newest: int) -> int:
     """Return the schema's version, 0 for an empty file, without writing anything.
 
     Raises:
         UnsupportedError: the file is another program's, or a newer clew's.
     """
-    if db.in_transaction:
-        return _look_at_schema(db, name, newest)
-    # One look: another process may be making the schema just now, and half of it would seem another program's.
-    db.execute("BEGIN")
-    try:
-        return _look_at_schema(db, name, newest)
-    finally:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
+    application, version, tables = read_marks(db)
+    if application != APPLICATION_ID:
+        if application or version or tables:
+            raise UnsupportedError(
+                f"{name} is a SQLite file of another program: name a file of clew's, or one that is not there yet"
+            )
+        return 0
+    if version > newest:
+        raise UnsupportedError(f"{name} has schema {version}, and this clew knows up to {newest}: upgrade clew to use the file")
+    return version
 
 
 def migrate(db: sqlite3.Connection, name: str, migrations: Sequence[str]) -> int:
@@ -64,21 +81,6 @@ def migrate(db: sqlite3.Connection, name: str, migrations: Sequence[str]) -> int
             db.execute("ROLLBACK")
         raise
     return newest
-
-
-def _look_at_schema(db: sqlite3.Connection, name: str, newest: int) -> int:
-    application = _read_number(db, "application_id")
-    version = _read_number(db, "user_version")
-    if application != APPLICATION_ID:
-        tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if application or version or tables:
-            raise UnsupportedError(
-                f"{name} is a SQLite file of another program: name a file of clew's, or one that is not there yet"
-            )
-        return 0
-    if version > newest:
-        raise UnsupportedError(f"{name} has schema {version}, and this clew knows up to {newest}: upgrade clew to use the file")
-    return version
 
 
 def _read_number(db: sqlite3.Connection, pragma: str) -> int:

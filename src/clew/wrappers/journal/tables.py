@@ -12,6 +12,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+from ...backends.sqlite.migrating import read_marks
 from ...errors import UnsupportedError
 from ...ids import new_id
 from ...records import Partition
@@ -50,9 +51,7 @@ def check_format(db: sqlite3.Connection, path: str) -> bool:
     Raises:
         UnsupportedError: it is no journal, or one of a newer format. Nothing was written to it.
     """
-    application = db.execute("PRAGMA application_id").fetchone()[0]
-    version = db.execute("PRAGMA user_version").fetchone()[0]
-    tables = db.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+    application, version, tables = read_marks(db)
     if application == APPLICATION_ID:
         if version > FORMAT:
             raise UnsupportedError(f"the journal {path} has format {version}, and this clew knows up to {FORMAT}: upgrade clew")
