@@ -20,7 +20,7 @@ from redis.exceptions import AskError, MovedError, RedisClusterException, RedisE
 
 from ...errors import ClewError, ClosedError, NotReplicatedError, UnavailableError, UnsupportedError
 from ...metering import Meters
-from .faults import is_connection_fault, is_refused_for_now, translate
+from .faults import explain_no_cluster, is_connection_fault, is_refused_for_now, translate
 from .info import check_server, parse_info, version_of
 from .introducing import ALWAYS
 from .options import Options
@@ -81,7 +81,7 @@ class Client:
         except ClewError:
             raise
         except RedisClusterException as error:
-            raise self._no_cluster(error) from error
+            raise explain_no_cluster(error, self.place) from error
         except Exception as error:
             raise translate(error, self.place) from error
         check_server(self.info, options, self.place)
@@ -245,10 +245,15 @@ class Client:
     def _lane(self, name: str) -> Lane:
         lane = self._lanes.get(name)
         if lane is None:
-            # On a cluster a script has one slot.
-            together = self._put_together if self._cluster is None else None
-            ways, wait = (self._connector(name), self._failed, self._confirmation()), self.options.connect_timeout
-            lane = self._lanes[name] = Lane(*ways, connect_timeout=wait, together=together, tally=self.tally)
+            lane = self._lanes[name] = Lane(
+                self._connector(name),
+                self._failed,
+                self._confirmation(),
+                connect_timeout=self.options.connect_timeout,
+                # On a cluster a script has one slot.
+                together=self._put_together if self._cluster is None else None,
+                tally=self.tally,
+            )
         return lane
 
     def _put_together(self, batch: list[Request]) -> list[Request]:
@@ -389,9 +394,3 @@ class Client:
             )
 
         return command, check
-
-    def _no_cluster(self, error: BaseException) -> ClewError:
-        if "not enabled" in str(error):
-            return UnsupportedError(f"{self.place} is not a cluster: use redis:// in the URL")
-        cause = error.__cause__
-        return translate(cause, self.place) if cause is not None else UnavailableError(f"{self.place}: {error}")

@@ -88,3 +88,11 @@ def translate(error: BaseException, place: str) -> ClewError:
     if "WRONGTYPE" in said:
         return InvalidError(f"the key holds another type than the one asked for ({said}): use another key")
     return UnsupportedError(f"{place} answered what clew does not expect: {said or type(error).__name__}")
+
+
+def explain_no_cluster(error: BaseException, place: str) -> ClewError:
+    """Return the error to raise where redis-py could not begin with a cluster."""
+    if "not enabled" in str(error):
+        return UnsupportedError(f"{place} is not a cluster: use redis:// in the URL")
+    cause = error.__cause__
+    return translate(cause, place) if cause is not None else UnavailableError(f"{place}: {error}")
