@@ -36,6 +36,11 @@ class Slow:
     async def _take(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
+        assert self._server is not None
+        if not self._server.is_serving():
+            # It was accepted just before the end, when `aclose` could not know of it.
+            writer.close()
+            return
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         # Only `aclose` cancels it, and asyncio's own callback takes a cancelled one for a fault.
