@@ -24,7 +24,7 @@ from .faults import explain_no_cluster, is_connection_fault, is_refused_for_now,
 from .info import check_server, parse_info, version_of
 from .introducing import ALWAYS
 from .options import Options
-from .requests import Reply, Request, pack
+from .requests import Reply, Request, Words, pack
 from .scripts import Script, load_scripts
 from .sentinels import PoliteSentinel
 from .trips import Lane
@@ -141,12 +141,13 @@ class Client:
         keys: Sequence[bytes],
         args: Sequence[bytes | str | int],
         *,
+        rest: Words | None = None,
         repeatable: bool = True,
         durable: bool = True,
     ) -> Reply:
-        """Call a script by name and return its reply; its keys share a slot."""
+        """Call a script by name and return its reply; its keys share a slot. `rest` follows `args`."""
         known = self.scripts[script]
-        payload = pack("EVALSHA", known.sha, len(keys), *keys, *args)
+        payload = pack("EVALSHA", known.sha, len(keys), *keys, *args, rest=rest)
         return (await self.call(keys[0], payload, script=known, repeatable=repeatable, durable=durable))[0]
 
     def primaries(self) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import hiredis
 from redis.exceptions import ResponseError
@@ -27,10 +27,19 @@ Reply = Any
 """What hiredis gives: bytes, an int, None, a list of these, or a ResponseError where the command failed."""
 
 
-def pack(*command: bytes | str | int) -> bytes:
-    """Return one command as it goes over the wire."""
+class Words(NamedTuple):
+    """Some words as they stand in a command, one after another."""
+
+    packed: bytes
+    number: int
+
+
+def pack(*command: bytes | str | int, rest: Words | None = None) -> bytes:
+    """Return one command as it goes over the wire; `rest` is the end of it, where that is packed already."""
     packed: bytes = hiredis.pack_command(command)  # type: ignore[arg-type]  # its stub forbids a union that it takes
-    return packed
+    if rest is None:
+        return packed
+    return b"*%d%b%b" % (len(command) + rest.number, packed[packed.index(b"\r\n") :], rest.packed)
 
 
 class Request:

@@ -161,8 +161,9 @@ def _join(db: sqlite3.Connection, picks: Sequence[Pick]) -> dict[Partition, Plan
     if not picks:
         return {}
     groups = [pick.seqs[: max(1, MOST_BYTES // max(1, pick.largest))] for pick in picks]
-    counts = [len(group) for group in groups]
-    numbers = ",".join([str(seq) for group in groups for seq in group])
+    # As they stand in the file, so that each of its pages is read once.
+    order = sorted([seq for group in groups for seq in group])
+    numbers = ",".join(map(str, order))
     # One step of SQLite for all of them: after each step this thread has to wait for the interpreter, which is busy with the
     # commits before. The numbers are put together in the same order as the bodies, and so prove it.
     found, bodies = db.execute(
@@ -171,7 +172,7 @@ def _join(db: sqlite3.Connection, picks: Sequence[Pick]) -> dict[Partition, Plan
         (f"[{numbers}]",),
     ).fetchone()
     try:
-        writes = join_writes(bodies, counts) if found == numbers else []
+        writes = join_writes(bodies, order, groups) if found == numbers else []
     except (msgspec.DecodeError, UnicodeDecodeError):
         # A record of another kind, or a damaged one: those of its partition are looked at.
         return {} if len(picks) == 1 else {partition: plan for pick in picks for partition, plan in _join(db, [pick]).items()}
@@ -181,7 +182,7 @@ def _join(db: sqlite3.Connection, picks: Sequence[Pick]) -> dict[Partition, Plan
             ids = {change.entry.key for change in write.changes if isinstance(change, Append)}
             if len(ids) == len(write.changes):
                 flight = Flight(pick.partition, seqs[0], seqs[-1])
-                plans[pick.partition] = Plan(flight, seqs, write, len(bodies) * len(seqs) // sum(counts))
+                plans[pick.partition] = Plan(flight, seqs, write, len(bodies) * len(seqs) // len(order))
     return plans
 
 

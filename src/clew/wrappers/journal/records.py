@@ -1,6 +1,12 @@
 """What the journal keeps of a write, and which writes it can keep: those that need no look at the store to be accepted.
 
 That is appends, and the making of a partition. What depends on a revision or on what is stored cannot be accepted.
+
+A record has one of three forms, the commonest the shortest:
+
+- an item's stored envelope (`clew.codec`) as it is: that item, appended to a thread that must be there, and listed;
+- `_Plain`: appends to one log;
+- `_Record`: any write that can be kept.
 """
 
 from __future__ import annotations
@@ -10,9 +16,11 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
+from ...codec import encode_entry
+from ...limits import ITEMS
 from ...records import ANY, PRESENT, Append, Change, Entry, Expire, ExpiryKind, Once, PutDocument
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 """The format of the records this code writes, and of the files that hold them; the newest it reads."""
 
 
@@ -45,7 +53,7 @@ class _Record(msgspec.Struct, frozen=True, array_like=True):
 
 
 class _Plain(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """Appends to one log and nothing else, which nearly all are. Told from the other by how many fields it has."""
+    """Appends to one log and nothing else. Told from a `_Record` by how many fields it has."""
 
     expect: int | None
     listed: bool
@@ -55,10 +63,14 @@ class _Plain(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 _PLAIN: Final = b"\x94"
 """How the MessagePack of four fields begins."""
+_FIRST_OF_ENVELOPE: Final = b"\x01"
+"""The first field of an envelope, its format. Of the other forms it is a revision that nobody expects."""
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(_Record).decode
 _decode_plain = msgspec.msgpack.Decoder(_Plain).decode
 _decode_plains = msgspec.msgpack.Decoder(list[_Plain]).decode
+_decode_item = msgspec.msgpack.Decoder(Entry).decode
+_decode_items = msgspec.msgpack.Decoder(list[Entry]).decode
 
 
 class Write(NamedTuple):
@@ -100,6 +112,10 @@ def encode_write(write: Write) -> bytes:
         log = _only_log(write.changes)
         if log is not None:
             entries = [change.entry for change in write.changes]  # type: ignore[union-attr]  # they are appends
+            is_common = log == ITEMS and write.listed and write.expect == PRESENT
+            # What could not be read where it came from is no envelope.
+            if is_common and len(entries) == 1 and entries[0].unreadable is None:
+                return encode_entry(entries[0])
             return _encode((write.expect, write.listed, log, entries))
     once = write.once
     token, digest = (once.token, once.digest) if isinstance(once, Once) else (once, None)
@@ -109,6 +125,8 @@ def encode_write(write: Write) -> bytes:
 
 def decode_write(body: bytes) -> Write:
     """Return the write; msgspec.DecodeError where the record is damaged."""
+    if body[1:2] == _FIRST_OF_ENVELOPE:
+        return _append([_decode_item(body)])
     if body[:1] == _PLAIN:
         plain = _decode_plain(body)
         return Write([Append(plain.log, entry) for entry in plain.entries], plain.expect, None, plain.listed)
@@ -119,19 +137,28 @@ def decode_write(body: bytes) -> Write:
     )
 
 
-def join_writes(bodies: bytes, counts: Sequence[int]) -> list[Write | None]:
-    """Return what records say that stand one after another: each so many of them as one write, None where they are not alike.
+def join_writes(bodies: bytes, order: Sequence[int], groups: Sequence[Sequence[int]]) -> list[Write | None]:
+    """Return what records say that stand one after another: those of each group as one write, None where they are not alike.
+
+    Args:
+        order: a number for each record.
+        groups: the numbers of each write, in the order of the write.
 
     Raises:
-        msgspec.DecodeError, UnicodeDecodeError: one is damaged, or no appends to one log.
+        msgspec.DecodeError, UnicodeDecodeError: one is damaged, or no appends to one log, or they are of two forms.
     """
     # One call for all: a call each costs more than the decoding.
-    plains = _decode_plains(b"\xdd" + sum(counts).to_bytes(4, "big") + bodies)
-    found, start = [], 0
-    for count in counts:
-        found.append(_merge(plains[start : start + count]))
-        start += count
-    return found
+    whole = b"\xdd%b%b" % (len(order).to_bytes(4, "big"), bodies)
+    try:
+        entries = dict(zip(order, _decode_items(whole), strict=True))
+    except msgspec.DecodeError:
+        plains = dict(zip(order, _decode_plains(whole), strict=True))
+        return [_merge([plains[number] for number in group]) for group in groups]
+    return [_append([entries[number] for number in group]) for group in groups]
+
+
+def _append(entries: Sequence[Entry]) -> Write:
+    return Write([Append(ITEMS, entry) for entry in entries], PRESENT, None, True)
 
 
 def _merge(plains: Sequence[_Plain]) -> Write | None:

@@ -1,4 +1,4 @@
-"""The tables of a journal's file, of this format and of the one before, and what is asked of them without opening the journal.
+"""The tables of a journal's file, of this format and of those before, and what is asked of them without opening the journal.
 
 What the store has is marked in `done` at once, with a line for each partition, and deleted later, many at a time: what waits for
 different threads stands side by side, so to delete it thread by thread would write every page of the file again and again.
@@ -63,7 +63,8 @@ def check_format(db: sqlite3.Connection, path: str) -> bool:
 
 def make_tables(db: sqlite3.Connection, store: str, *, is_new: bool) -> None:
     """Make the tables of an empty file, or those that one of an older format has not."""
-    if not is_new and db.execute("PRAGMA user_version").fetchone()[0] == FORMAT:
+    version = 0 if is_new else db.execute("PRAGMA user_version").fetchone()[0]
+    if version == FORMAT:
         return
     db.execute("BEGIN IMMEDIATE")
     if is_new:
@@ -71,7 +72,9 @@ def make_tables(db: sqlite3.Connection, store: str, *, is_new: bool) -> None:
             db.execute(statement)
         db.execute("INSERT INTO meta VALUES (?, ?)", (new_id(), store))
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    db.execute(_SINCE_2)
+    if version < 2:
+        db.execute(_SINCE_2)
+    # Format 3 has the same tables, and a form of records that format 2 had not.
     db.execute(f"PRAGMA user_version = {FORMAT}")
     db.execute("COMMIT")
 
