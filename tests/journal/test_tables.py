@@ -1,4 +1,4 @@
-"""The file of a journal: one of the format before is taken over, and what the store has is marked, and deleted many at a time."""
+"""The file of a journal: one of a format before is taken over, and what the store has is marked, and deleted many at a time."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 import clew
 from clew import NewItem
+from clew.codec import make_entry
 from clew.ids import new_key
-from clew.records import Partition
+from clew.records import PRESENT, Append, Once, Partition, PutDocument
 from clew.wrappers.journal import Options, draining, find_journals, open_journal
+from clew.wrappers.journal.records import Write, decode_write, encode_write
 from clew.wrappers.journal.tables import delete_done, mark_done
 
 from ..support import wait_until
@@ -34,19 +37,37 @@ PRAGMA user_version = 1;
 """
 
 
+FORMAT_2 = f"""{FORMAT_1}
+CREATE TABLE done (owner TEXT NOT NULL, name TEXT NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (owner, name)) WITHOUT ROWID;
+PRAGMA user_version = 2;
+"""
+
+
 def body_1(number: int) -> bytes:
     """Return the record of an append as format 1 has it."""
     entry = [1, new_key(), 0, b"%d" % number, "message", "json", None, None, None, [], 0, None]
     return msgspec.msgpack.encode([-1, True, None, None, [[0, "items", entry]], []])
 
 
-async def test_a_journal_of_the_format_before_is_taken_over(instance: Open, server: Faulty, tmp_path: Path) -> None:
+def body_2(number: int) -> bytes:
+    """Return the record of an append as format 2 has it."""
+    entry = [1, new_key(), 0, b"%d" % number, "message", "json", None, None, None, [], 0, None]
+    return msgspec.msgpack.encode([-1, True, "items", [entry]])
+
+
+async def make_thread_without_journal(instance: Open, folder: Path) -> tuple[clew.Thread, Path]:
+    """Return a thread that the store has, and where the journal of the next instance is to be."""
     store = await instance()
     thread = await store.threads.create("ada")
     await store.aclose()
-    (path,) = (tmp_path / "journal").glob("*.db")
-    for each in path.parent.glob(f"{path.name}*"):
+    (path,) = folder.glob("*.db")
+    for each in folder.glob(f"{path.name}*"):
         each.unlink()
+    return thread, path
+
+
+async def test_a_journal_of_format_1_is_taken_over(instance: Open, server: Faulty, tmp_path: Path) -> None:
+    thread, path = await make_thread_without_journal(instance, tmp_path / "journal")
     with closing(sqlite3.connect(path)) as db:
         db.executescript(FORMAT_1)
         db.executemany("INSERT INTO entry (owner, name, body) VALUES ('ada', ?, ?)", [(thread.id, body_1(n)) for n in range(5)])
@@ -62,6 +83,61 @@ async def test_a_journal_of_the_format_before_is_taken_over(instance: Open, serv
     await journal_of(store).drained()
     assert said(await store.items.page(thread)) == list(range(6))
     assert "clew-journal/of-before/1-3" in server.tokens
+
+
+async def test_a_journal_of_format_2_keeps_its_marks_and_goes_on_with_its_numbers(
+    instance: Open, server: Faulty, tmp_path: Path
+) -> None:
+    thread, path = await make_thread_without_journal(instance, tmp_path / "journal")
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(FORMAT_2)
+        db.executemany("INSERT INTO entry (owner, name, body) VALUES ('ada', ?, ?)", [(thread.id, body_2(n)) for n in range(9)])
+        # The store has the first four, and the newest was written and deleted.
+        db.execute("INSERT INTO done VALUES ('ada', ?, 4)", (thread.id,))
+        db.execute("DELETE FROM entry WHERE seq = 9")
+        db.commit()
+    assert [found.depth for found in find_journals(path.parent)] == [4]
+    server.is_away = True
+    store = await instance()
+    drainer = journal_of(store)._drainer
+    assert (await store.items.append(thread, NewItem.json(9))).pending
+    assert list(drainer.queues[Partition("ada", thread.id)]) == [5, 6, 7, 8, 10]
+    server.is_away = False
+    await journal_of(store).drained()
+    assert said(await store.items.page(thread)) == [4, 5, 6, 7, 9]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        Write([Append("items", make_entry("a", b"1"))], PRESENT, None, True),
+        Write([Append("items", make_entry("a", b"1", kind="event", status="done", links=["b"]))], PRESENT, None, True),
+        Write([Append("items", make_entry("a", b"1")), Append("items", make_entry("b", b"2"))], PRESENT, None, True),
+        Write([Append("items", make_entry("a", b"1"))], None, None, False),
+        Write([Append("other", make_entry("a", b"1"))], PRESENT, None, True),
+        Write([Append("items", make_entry("a", b"1"))], PRESENT, "token", True),
+        Write([Append("items", make_entry("a", b"1"))], PRESENT, Once("token", b"digest"), True, (PutDocument("k", b"v"),)),
+        Write([Append("items", replace(make_entry("a", b"\xc1"), unreadable="it is torn"))], PRESENT, None, True),
+    ],
+)
+def test_a_record_says_all_of_its_write(write: Write) -> None:
+    found = decode_write(encode_write(write))
+    assert found._replace(header=tuple(found.header)) == write
+
+
+async def test_a_place_goes_with_the_last_write_to_it(instance: Open, server: Faulty, tmp_path: Path) -> None:
+    store = await instance()
+    thread = await store.threads.create("ada")
+    server.is_away = True
+    await store.items.append(thread, NewItem.json(1))
+
+    async def places() -> list[tuple[str]]:
+        return await journal_of(store)._book.do(lambda db: db.execute("SELECT name FROM place").fetchall())
+
+    assert await places() == [(thread.id,)]
+    server.is_away = False
+    await journal_of(store).drained()
+    assert await places() == []
 
 
 async def test_what_is_marked_is_neither_sent_again_nor_counted(server: Faulty, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from ...backends.sqlite.memo import Memo
 from ...backends.sqlite.unit import Unit, read_clock
 from ...errors import ClewError, ConflictError, DeniedError, FullError
 from ...records import Partition
-from .tables import WAITING, check_format, make_tables
+from .tables import check_format, find_waiting, make_tables, put_write
 
 log = logging.getLogger("clew.journal")
 T = TypeVar("T")
@@ -92,9 +92,8 @@ class Book:
         """
 
         def work(unit: Unit) -> int:
-            made = unit.db.execute("INSERT INTO entry (owner, name, body) VALUES (?, ?, ?)", (*partition, body))
             self.largest = max(self.largest, len(body))
-            return int(made.lastrowid or 0)
+            return put_write(unit.db, partition, body)
 
         job = Job(work)
         job.future.add_done_callback(lambda done: kept(done.result()) if done.exception() is None else None)
@@ -183,25 +182,14 @@ class Book:
         db.execute("PRAGMA cache_size = -16384")
         # What is deleted is overwritten where its page is written anyway; a whole page is not written for that alone.
         db.execute("PRAGMA secure_delete = FAST")
+        make_tables(db, self._store, is_new=is_new)
         if self._address.max_bytes is not None:
             page_size = db.execute("PRAGMA page_size").fetchone()[0]
             db.execute(f"PRAGMA max_page_count = {self._address.max_bytes // page_size}")
-        make_tables(db, self._store, is_new=is_new)
         (self.id,) = db.execute("SELECT id FROM meta").fetchone()
-        (is_littered,) = db.execute("SELECT EXISTS (SELECT 1 FROM done)").fetchone()
-        rows = db.execute(f"SELECT seq, owner, name, length(body) {WAITING if is_littered else 'FROM entry'} ORDER BY seq")
-        largest = 0
-        for seq, owner, name, size in rows:
-            queue = self.found.get((owner, name))  # type: ignore[call-overload]  # a Partition is such a pair
-            if queue is None:
-                queue = self.found[Partition(owner, name)] = deque()
-            queue.append(seq)
-            if size > largest:
-                largest = size
-        self.largest = largest
-        self.highest = db.execute("SELECT max(seq) FROM entry").fetchone()[0] or 0
-        if is_littered:
-            self.litter = db.execute("SELECT count(*) FROM entry").fetchone()[0] - sum(map(len, self.found.values()))
+        self.found, self.largest = find_waiting(db)
+        count, highest = db.execute("SELECT count(*), max(seq) FROM write").fetchone()
+        self.litter, self.highest = count - sum(map(len, self.found.values())), highest or 0
         self.flights = [
             Flight(Partition(owner, name), first, last)
             for first, last, owner, name in db.execute("SELECT first, last, owner, name FROM flight ORDER BY first")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ...errors import UnavailableError
 from . import find_journals, opening
+from .tables import delete_empty_places
 
 
 def count_kept(folder: Path, owner: str) -> int:
@@ -32,6 +33,7 @@ def forget_refused(folder: Path, owner: str) -> list[Path]:
         try:
             with opening(each.path) as db:
                 db.execute("DELETE FROM aside WHERE owner = ?", (owner,))
+                delete_empty_places(db)
                 try:
                     db.execute("VACUUM")
                     is_busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]

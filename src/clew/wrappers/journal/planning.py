@@ -82,7 +82,7 @@ def finish(db: sqlite3.Connection, finished: Finished, litter: tuple[int, int] |
 
 def take_out(db: sqlite3.Connection, finished: Finished) -> None:
     """Take what is over out of the file: where that is full, there may be no room for a mark."""
-    delete_many(db, "entry", "seq", finished.seqs)
+    delete_many(db, "write", "seq", finished.seqs)
     _let_go(db, finished)
 
 
@@ -167,8 +167,7 @@ def _join(db: sqlite3.Connection, picks: Sequence[Pick]) -> dict[Partition, Plan
     # One step of SQLite for all of them: after each step this thread has to wait for the interpreter, which is busy with the
     # commits before. The numbers are put together in the same order as the bodies, and so prove it.
     found, bodies = db.execute(
-        "SELECT group_concat(seq), CAST(group_concat(body, '') AS BLOB) "
-        "FROM (SELECT value AS seq, (SELECT body FROM entry WHERE entry.seq = value) AS body FROM json_each(?))",
+        "SELECT group_concat(seq), CAST(group_concat(body, '') AS BLOB) FROM json_each(?) CROSS JOIN write ON seq = value",
         (f"[{numbers}]",),
     ).fetchone()
     try:
@@ -187,7 +186,7 @@ def _join(db: sqlite3.Connection, picks: Sequence[Pick]) -> dict[Partition, Plan
 
 
 def _read(db: sqlite3.Connection, seq: int) -> bytes:
-    found = db.execute("SELECT body FROM entry WHERE seq = ?", (seq,)).fetchone()
+    found = db.execute("SELECT body FROM write WHERE seq = ?", (seq,)).fetchone()
     if found is None:
         raise LookupError("it is not there")
     body: bytes = found[0]
@@ -198,4 +197,4 @@ def _read_many(db: sqlite3.Connection, seqs: Sequence[int]) -> Iterator[tuple[in
     # At most MOST_CHANGES of them, or as many of a flight: SQLite takes as many in one statement. They are read one by one, since
     # all of them together may be more than the memory holds.
     marks = ",".join(map(str, seqs))
-    return iter(db.execute(f"SELECT seq, body FROM entry WHERE seq IN ({marks}) ORDER BY seq"))
+    return iter(db.execute(f"SELECT seq, body FROM write WHERE seq IN ({marks}) ORDER BY seq"))

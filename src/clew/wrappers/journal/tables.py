@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
+
+import msgspec
 
 from ...backends.sqlite.migrating import read_marks
 from ...errors import UnsupportedError
@@ -22,7 +25,6 @@ APPLICATION_ID: Final = 0x436C656A
 """The letters "Clej", where SQLite keeps the number of the program a file belongs to."""
 _SCHEMA: Final = """
 CREATE TABLE meta (id TEXT NOT NULL, store TEXT NOT NULL);
-CREATE TABLE entry (seq INTEGER PRIMARY KEY AUTOINCREMENT, owner TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL);
 CREATE TABLE flight (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, owner TEXT NOT NULL, name TEXT NOT NULL);
 CREATE TABLE aside (seq INTEGER PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, reason TEXT NOT NULL,
                     refused_ms INTEGER NOT NULL);
@@ -30,9 +32,23 @@ CREATE TABLE aside (seq INTEGER PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT 
 _SINCE_2: Final = """
 CREATE TABLE done (owner TEXT NOT NULL, name TEXT NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (owner, name)) WITHOUT ROWID
 """
+_SINCE_3: Final = """
+CREATE TABLE place (id INTEGER PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (owner, name));
+CREATE TABLE write (seq INTEGER PRIMARY KEY AUTOINCREMENT, place INTEGER NOT NULL, body BLOB NOT NULL);
+"""
+_VIEW: Final = "CREATE VIEW entry AS SELECT seq, owner, name, body FROM write JOIN place ON place.id = write.place"
+"""What was a table before format 3, with the same columns: so whoever only looks need not know the format."""
+_FROM_2: Final = """
+INSERT INTO place (owner, name) SELECT DISTINCT owner, name FROM entry;
+INSERT INTO sqlite_sequence (name, seq) SELECT 'write', seq FROM sqlite_sequence WHERE name = 'entry';
+INSERT INTO write SELECT seq, (SELECT id FROM place AS p WHERE p.owner = entry.owner AND p.name = entry.name), body FROM entry;
+DROP TABLE entry;
+"""
+"""Numbers go on from where they were, since a number that is given out again would make a token that was used."""
 _IS_DONE: Final = "seq <= (SELECT last FROM done WHERE done.owner = entry.owner AND done.name = entry.name)"
-WAITING: Final = f"FROM entry WHERE ({_IS_DONE}) IS NOT TRUE"
+_WAITING: Final = f"FROM entry WHERE ({_IS_DONE}) IS NOT TRUE"
 AT_ONCE: Final = 1_000
+_decode = msgspec.json.Decoder(list[int]).decode
 
 
 class Aside(NamedTuple):
@@ -62,27 +78,76 @@ def check_format(db: sqlite3.Connection, path: str) -> bool:
 
 
 def make_tables(db: sqlite3.Connection, store: str, *, is_new: bool) -> None:
-    """Make the tables of an empty file, or those that one of an older format has not."""
+    """Make the tables of an empty file, or change those of an older format, which takes as much room again for the while."""
     version = 0 if is_new else db.execute("PRAGMA user_version").fetchone()[0]
     if version == FORMAT:
         return
     db.execute("BEGIN IMMEDIATE")
-    if is_new:
-        for statement in _SCHEMA.split(";"):
+    try:
+        for statement in f"{_SCHEMA if is_new else ''};{_SINCE_2 if version < 2 else ''};{_SINCE_3}".split(";"):
             db.execute(statement)
-        db.execute("INSERT INTO meta VALUES (?, ?)", (new_id(), store))
-        db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-    if version < 2:
-        db.execute(_SINCE_2)
-    # Format 3 has the same tables, and a form of records that format 2 had not.
-    db.execute(f"PRAGMA user_version = {FORMAT}")
-    db.execute("COMMIT")
+        if is_new:
+            db.execute("INSERT INTO meta VALUES (?, ?)", (new_id(), store))
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        else:
+            for statement in _FROM_2.split(";"):
+                db.execute(statement)
+        db.execute(_VIEW)
+        db.execute(f"PRAGMA user_version = {FORMAT}")
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+        raise
+
+
+def put_write(db: sqlite3.Connection, partition: Partition, body: bytes) -> int:
+    """Add a write, and return its number."""
+    verb = "INSERT INTO write (place, body) SELECT id, ? FROM place WHERE owner = ? AND name = ?"
+    made = db.execute(verb, (body, *partition))
+    if not made.rowcount:
+        # The first one of its partition.
+        db.execute("INSERT INTO place (owner, name) VALUES (?, ?)", partition)
+        made = db.execute(verb, (body, *partition))
+    return int(made.lastrowid or 0)
+
+
+def find_waiting(db: sqlite3.Connection) -> tuple[dict[Partition, deque[int]], int]:
+    """Return the numbers of the writes that wait, by partition and in order, and the most bytes that one of all writes has."""
+    queues: dict[Partition, deque[int]] = {}
+    done = {Partition(owner, name): last for owner, name, last in db.execute("SELECT owner, name, last FROM done")}
+    places = {id: Partition(owner, name) for id, owner, name in db.execute("SELECT id, owner, name FROM place")}
+    found: dict[int, deque[int]] = {id: deque() for id in places}
+    last = largest = 0
+    # Some thousands in one row: to make a row of each takes more time than all the rest.
+    while numbers := _read_numbers(db, last):
+        seqs, ids, most = numbers
+        for seq, id in zip(seqs, ids, strict=True):
+            found[id].append(seq)
+        last, largest = seqs[-1], max(largest, most)
+    for id, seqs_of in found.items():
+        partition = places[id]
+        marked = done.get(partition, 0)
+        while seqs_of and seqs_of[0] <= marked:
+            seqs_of.popleft()
+        if seqs_of:
+            queues[partition] = seqs_of
+    return dict(sorted(queues.items(), key=lambda queue: queue[1][0])), largest
+
+
+def _read_numbers(db: sqlite3.Connection, after: int) -> tuple[list[int], list[int], int] | None:
+    seqs, ids, most = db.execute(
+        "SELECT group_concat(seq), group_concat(place), max(size) "
+        "FROM (SELECT seq, place, length(body) AS size FROM write WHERE seq > ? ORDER BY seq LIMIT ?)",
+        (after, 10 * AT_ONCE),
+    ).fetchone()
+    return None if seqs is None else (_decode(f"[{seqs}]"), _decode(f"[{ids}]"), most)
 
 
 def count_waiting(db: sqlite3.Connection) -> int:
     """Return how many writes wait, in a file that need not be of today's format."""
     is_old = db.execute("PRAGMA user_version").fetchone()[0] < 2
-    (count,) = db.execute("SELECT count(*) FROM entry" if is_old else f"SELECT count(*) {WAITING}").fetchone()
+    (count,) = db.execute("SELECT count(*) FROM entry" if is_old else f"SELECT count(*) {_WAITING}").fetchone()
     return int(count)
 
 
@@ -99,14 +164,21 @@ def delete_done(db: sqlite3.Connection, highest: int, count: int) -> None:
         highest: the last number that may be.
         count: how many there are. Where as many stand up to `highest`, that is all of them, and none has to be looked at.
     """
-    if db.execute("SELECT count(*) FROM entry WHERE seq <= ?", (highest,)).fetchone()[0] > count:
-        db.execute(f"DELETE FROM entry WHERE seq <= ? AND {_IS_DONE}", (highest,))
-    elif db.execute("SELECT max(seq) FROM entry").fetchone()[0] == highest:
+    if db.execute("SELECT count(*) FROM write WHERE seq <= ?", (highest,)).fetchone()[0] > count:
+        db.execute(f"DELETE FROM write WHERE seq IN (SELECT seq FROM entry WHERE seq <= ? AND {_IS_DONE})", (highest,))
+    elif db.execute("SELECT max(seq) FROM write").fetchone()[0] == highest:
         # Without a condition, SQLite lets go of whole pages.
-        db.execute("DELETE FROM entry")
+        db.execute("DELETE FROM write")
     else:
-        db.execute("DELETE FROM entry WHERE seq <= ?", (highest,))
+        db.execute("DELETE FROM write WHERE seq <= ?", (highest,))
     db.execute("DELETE FROM done")
+    delete_empty_places(db)
+
+
+def delete_empty_places(db: sqlite3.Connection) -> None:
+    """Delete the names of partitions that have no writes, in a file of any format."""
+    if db.execute("PRAGMA user_version").fetchone()[0] >= 3:
+        db.execute("DELETE FROM place WHERE id NOT IN (SELECT place FROM write)")
 
 
 def put_many(db: sqlite3.Connection, verb: str, rows: Sequence[Sequence[object]], rest: str = "") -> None:
@@ -128,7 +200,7 @@ def put_aside(db: sqlite3.Connection, seq: int, reason: str) -> None:
         "INSERT INTO aside SELECT seq, owner, name, body, ?, ? FROM entry WHERE seq = ?",
         (reason, time.time_ns() // 1_000_000, seq),
     )
-    db.execute("DELETE FROM entry WHERE seq = ?", (seq,))
+    db.execute("DELETE FROM write WHERE seq = ?", (seq,))
 
 
 def list_aside(db: sqlite3.Connection) -> list[Aside]:
