@@ -9,6 +9,8 @@ from typing import Final
 
 SEALED: Final = b"\xc1E"
 """The beginning of what is encrypted."""
+SEALED_FILE: Final = SEALED + b"file"
+"""The beginning of a file that is encrypted: longer, since anybody's bytes may be in files."""
 SQUEEZED: Final = b"\xc1Z"
 """The beginning of what is compressed."""
 FRAMES: Final = (SEALED, SQUEEZED)

@@ -330,7 +330,7 @@ def copy(
 @app.command(epilog="Examples:  clew doctor    clew doctor redis://localhost:6379/0 --json")
 def doctor(url: Annotated[str | None, typer.Argument(help="The store.")] = None, as_json: AsJson = False) -> None:
     """Look at a store: what it is, and whether everything clew does with it works."""
-    from .doctor import examine
+    from .doctor_files import examine_all
 
     settings = settings_of(url, None)
 
@@ -338,7 +338,7 @@ def doctor(url: Annotated[str | None, typer.Argument(help="The store.")] = None,
         found = []
         if not as_json:
             say(f"store: {mask_url(settings.url)}", style="bold")
-        async for check in examine(settings.url, settings.owner):
+        async for check in examine_all(settings):
             found.append(check)
             if not as_json:
                 mark, style = {True: ("ok  ", "green"), False: ("FAIL", "red"), None: ("look", "yellow")}[check.ok]

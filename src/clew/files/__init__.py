@@ -6,18 +6,20 @@ owner's names out of another's reach.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 from importlib import import_module
 from types import TracebackType
-from typing import Any
+from typing import Any, cast
 
 from ..errors import ClosedError, InvalidError
 from ..settings import Settings
-from .address import Bucket, parse_files_url, url_beside
+from .address import Bucket, Place, parse_files_url, read_sealing, url_beside
 from .contract import MAX_FILE_BYTES, FileInfo, Files, Reading
 from .folder import open_folder
 from .keys import Key, fit, volume_key
 from .memory import Memory
+from .unsealed import Unsealed
 
 __all__ = [
     "MAX_FILE_BYTES",
@@ -58,18 +60,38 @@ class Connecting:
         await files.aclose()
 
     async def _open(self) -> Files:
-        url, beside = self._url, False
+        url, beside, of_store = self._url, False, ""
         if url is None:
             settings = self._settings or Settings.from_env()
             url, beside = settings.files_url or url_beside(settings.url), settings.files_url is None
-        place = parse_files_url(url)
-        if place is None:
-            return Memory()
-        if isinstance(place, Bucket):
-            # Imported here: only S3 needs obstore.
-            opened: Files = await import_module(".s3", __name__).open_bucket(place)
-            return opened
-        return await open_folder(place, parents=beside)
+            of_store = settings.url
+        # Before anything is opened: what is said of encryption may be wrong.
+        seal = _make_seal(url, of_store)
+        return seal(await _open_place(parse_files_url(url), parents=beside))
+
+
+async def _open_place(place: Place, *, parents: bool) -> Files:
+    if place is None:
+        return Memory()
+    if isinstance(place, Bucket):
+        # Imported here: only S3 needs obstore.
+        opened: Files = await import_module(".s3", __name__).open_bucket(place)
+        return opened
+    return await open_folder(place, parents=parents)
+
+
+def _make_seal(url: str, of_store: str) -> Callable[[Files], Files]:
+    """Return what is to stand around the files: encryption, as their URL says or else as that of the store they belong to."""
+    options = read_sealing(url) or read_sealing(of_store)
+    if options is None or options.keys is None:
+        return Unsealed
+    # Imported here: only who encrypts needs the library.
+    wrap = partial(
+        import_module(".sealed", __name__).Sealed,
+        keyring=import_module("clew.wrappers.keyring").Keyring.parse(options.keys),
+        takes_plain=options.takes_plain,
+    )
+    return cast("Callable[[Files], Files]", wrap)
 
 
 def connect_files(url: str | None = None, *, settings: Settings | None = None) -> Connecting:
@@ -78,11 +100,13 @@ def connect_files(url: str | None = None, *, settings: Settings | None = None) -
     Args:
         url: `file:///absolute/folder`, `s3://bucket/prefix?endpoint=https://host`, or `memory://`; None for the one that
             CLEW_FILES_URL names, or else a folder beside the embedded store.
-        settings: what says so where there is no `url`; the environment's for None.
+            Encryption stands in it as options, as in a store's: `encryption_secret`, `encryption_file`, `encryption_plain`.
+        settings: what says so where there is no `url`; the environment's for None. Files are then encrypted with the keys of the
+            store, unless their own URL has some.
 
     Raises:
-        InvalidError: an unknown scheme, a bad path or option, or a folder whose parent is missing.
-        MissingExtraError: `s3://`, and obstore is not installed.
+        InvalidError: an unknown scheme, a bad path, option or key, or a folder whose parent is missing.
+        MissingExtraError: `s3://`, and obstore is not installed; or encryption, and cryptography is not.
         UnavailableError, DeniedError, UnsupportedError: the place does not answer, or cannot be used.
     """
     if url is not None and not isinstance(url, str):

@@ -6,16 +6,22 @@ import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from ..backends.sqlite.address import parse_address as parse_store
 from ..errors import InvalidError
 from ..settings import data_folder, mask_url
 
+if TYPE_CHECKING:
+    from ..wrappers import Options
+
 OPTIONS: Final = ("endpoint", "region", "style", "timeout")
 """The options of an s3:// URL."""
+SEALING: Final = ("encryption_secret", "encryption_file", "encryption_plain")
+"""The options of any URL for files; `clew.wrappers.options` says what they mean."""
 STYLES: Final = ("path", "host")
 """Where the bucket's name stands: in the path of a URL, or in its host."""
 DEFAULT_TIMEOUT_S: Final = 10.0
@@ -53,9 +59,13 @@ Place: TypeAlias = Path | Bucket | InMemory
 def parse_files_url(url: str) -> Place:
     """Return what the URL asks for: `file:///var/lib/clew/files`, `s3://bucket/prefix?endpoint=...` or `memory://`.
 
+    What it says of encryption is left out; `read_sealing` returns that.
+
     Raises:
         InvalidError: another scheme, no absolute path or no bucket, or an option that is unknown or out of range.
     """
+    if "encryption_" in url:
+        url, _ = import_module("clew.wrappers.queries").split_options(url, SEALING)
     try:
         parts = urlsplit(url)
         host, secret = parts.hostname, parts.password is not None or parts.username is not None
@@ -81,6 +91,20 @@ def parse_files_url(url: str) -> Place:
     if not os.path.isabs(path) or path == "/" or "\0" in path:
         raise InvalidError("the file:// URL must name an absolute folder: write file:///var/lib/clew/files")
     return Path(os.path.normpath(path))
+
+
+def read_sealing(url: str) -> Options | None:
+    """Return what a URL, of files or of a store, says of encryption; None where that is nothing.
+
+    Raises:
+        InvalidError: one option is said twice, or cannot be used.
+        DeniedError, UnavailableError: the file of keys cannot be read.
+    """
+    if "encryption_" not in url:
+        return None
+    # Imported here: most files are not encrypted.
+    found: Options | None = import_module("clew.wrappers").take_options(url)[1]
+    return found
 
 
 def url_beside(store_url: str, environ: Mapping[str, str] | None = None) -> str:

@@ -34,7 +34,7 @@ class FileInfo:
         key: its name.
         size: in bytes.
         etag: the version's name, with its quotes, as HTTP writes it. Another content has another one; the same content written
-            again has another one in a folder, and the same in S3.
+            again has another one in a folder or where it is encrypted, and else the same in S3.
         modified: when this version was written, UTC, by the clock of the store (for a fresh `put` to S3, by ours).
     """
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Sequence
 
 from ..errors import ClewError, UnavailableError
-from ..files import Files
+from ..files import Files, Key
 from ..files.contract import Opened, Stored
 
 
@@ -46,3 +46,8 @@ class LateFiles(Files):
 
     async def _delete_some(self, paths: Sequence[str]) -> int:
         return await self.here._delete_some(paths)
+
+    async def delete_all(self, prefix: Key) -> int:
+        """See Files.delete_all; how it is done best, the files know."""
+        self._check_open()
+        return await self.here.delete_all(prefix)

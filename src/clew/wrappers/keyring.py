@@ -24,7 +24,7 @@ try:
 except ImportError as e:
     raise MissingExtraError("encryption", "encryption") from e
 
-__all__ = ["NONCE_BYTES", "InvalidTag", "Key", "Keyring", "read_key_id"]
+__all__ = ["NONCE_BYTES", "InvalidTag", "Key", "Keyring", "explain_refusal", "read_key_id"]
 
 VERSION: Final = 1
 """Of the frame: what this code writes, and the newest it reads."""
@@ -49,10 +49,15 @@ class Key:
         cipher = AESGCM(hmac.digest(secret, b"clew: AES-256-GCM", "sha256"))
         self.encrypt, self.decrypt = cipher.encrypt, cipher.decrypt
         self._hashing = hmac.digest(secret, b"clew: nonces and digests", "sha256")
+        self._filing = hmac.digest(secret, b"clew: files", "sha256")
 
     def hash(self, place: bytes, data: bytes) -> bytes:
         """Return 32 bytes that nobody can tell from random ones without the key."""
         return blake2b(b"%d:%b%b" % (len(place), place, data), digest_size=32, key=self._hashing).digest()
+
+    def make_cipher(self, salt: bytes) -> AESGCM:
+        """Return the cipher of one file: another one for each salt."""
+        return AESGCM(hmac.digest(self._filing, salt, "sha256"))
 
 
 class Keyring:
@@ -81,6 +86,13 @@ class Keyring:
         words = " ".join(line.partition("#")[0] for line in text.splitlines()).replace(",", " ").split()
         return cls([_parse_key(word) for word in words])
 
+    def describe(self, *, takes_plain: bool) -> str:
+        """Return for people how is encrypted, and what is read."""
+        others = [id for id in self.keys if id != self.newest.id]
+        reads = f"; reads {', '.join(others)} too" if others else ""
+        plain = "" if takes_plain else "; refuses what is plain"
+        return f"AES-256-GCM, writes with the key {self.newest.id}{reads}{plain}"
+
     def seal(self, place: bytes, data: bytes) -> bytes:
         """Return the frame of `data` in its place."""
         key = self.newest
@@ -93,21 +105,30 @@ class Keyring:
         Raises:
             UnreadableError: its key is not here, or is another one of this id; it was changed, cut off, or moved here.
         """
-        id = read_key_id(frame)
-        key = self.keys.get(id)
-        if key is None:
-            raise UnreadableError(
-                f"it is encrypted with the key {id!r}, which is not there: add that key to CLEW_ENCRYPTION_KEYS, after the newest"
-            )
+        key = self.find(read_key_id(frame))
         start = len(key.header)
         end = start + NONCE_BYTES
         try:
             return key.decrypt(frame[start:end], frame[end:], key.header + place)
         except (InvalidTag, ValueError) as e:
+            raise UnreadableError(explain_refusal(key.id, "record")) from e
+
+    def find(self, id: str) -> Key:
+        """Return the key of an id; UnreadableError where it is not here."""
+        key = self.keys.get(id)
+        if key is None:
             raise UnreadableError(
-                f"it cannot be decrypted with the key {id!r}: give the key that had this id when it was written; "
-                "if that is this one, the record was changed, cut off, or moved here from another place"
-            ) from e
+                f"it is encrypted with the key {id!r}, which is not there: add that key to CLEW_ENCRYPTION_KEYS, after the newest"
+            )
+        return key
+
+
+def explain_refusal(id: str, what: str) -> str:
+    """Return what to do where a key is there, and does not open what names it."""
+    return (
+        f"it cannot be decrypted with the key {id!r}: give the key that had this id when it was written; "
+        f"if that is this one, the {what} was changed, cut off, or moved here from another place"
+    )
 
 
 def read_key_id(frame: bytes) -> str:

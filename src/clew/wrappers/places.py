@@ -61,3 +61,8 @@ def of_value(key: str) -> bytes:
 def of_token(partition: Partition, token: str) -> bytes:
     """Return the place of a `once` token's digest."""
     return _encode(("once", *partition, token))
+
+
+def of_file(path: str) -> bytes:
+    """Return the place of a file: its encoded key, wherever the folder or bucket is."""
+    return _encode(("file", path))

@@ -13,7 +13,7 @@ from .coding import mark
 from .keyring import NONCE_BYTES, InvalidTag, Keyring
 from .places import of_log
 
-_PLAIN = "it is not encrypted, and encryption_plain=refuse: it is from before encryption was turned on, or not from clew"
+PLAIN = "it is not encrypted, and encryption_plain=refuse: it is from before encryption was turned on, or not from clew"
 
 
 class Sealing:
@@ -43,7 +43,7 @@ class Sealing:
             return self._keyring.open(place, stored)
         if self._takes_plain:
             return stored
-        raise UnreadableError(_PLAIN)
+        raise UnreadableError(PLAIN)
 
     def encode_entry(self, partition: Partition, log: str, entry: Entry) -> Entry:
         """See Coding.encode_entry."""
@@ -76,7 +76,7 @@ class Sealing:
         if stored.unreadable is not None:
             return stored
         if not stored.data.startswith(SEALED):
-            return stored if self._takes_plain else mark(stored, _PLAIN)
+            return stored if self._takes_plain else mark(stored, PLAIN)
         try:
             envelope = self._keyring.open(prefix + stored.key, stored.data)
         except UnreadableError as e:
@@ -90,7 +90,4 @@ class Sealing:
 
     def describe(self) -> dict[str, str | int | float | bool | None]:
         """See Coding.describe."""
-        others = [id for id in self._keyring.keys if id != self._keyring.newest.id]
-        reads = f"; reads {', '.join(others)} too" if others else ""
-        plain = "" if self._takes_plain else "; refuses what is plain"
-        return {"encryption": f"AES-256-GCM, writes with the key {self._keyring.newest.id}{reads}{plain}"}
+        return {"encryption": self._keyring.describe(takes_plain=self._takes_plain)}
