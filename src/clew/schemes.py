@@ -35,6 +35,15 @@ SCHEMES: Final = {
 """The schemes clew knows, and the module whose `open_backend(url)` opens each."""
 
 
+def scheme_of(url: str) -> str:
+    """Return the scheme of a store's URL; InvalidError, without any of it, where it cannot be read."""
+    try:
+        return urlsplit(url).scheme
+    except ValueError:
+        # Without its cause, which may show a password.
+        raise InvalidError("the store's URL cannot be read: escape special characters, as %40 for @") from None
+
+
 async def open_backend(url: str) -> Backend:
     """Open the backend that `url` names, and prove that it answers.
 
@@ -43,7 +52,7 @@ async def open_backend(url: str) -> Backend:
         MissingExtraError: the scheme needs an extra that is not installed.
         UnavailableError, DeniedError, UnsupportedError: the store does not answer, or cannot be used.
     """
-    scheme = urlsplit(url).scheme
+    scheme = scheme_of(url)
     if scheme not in SCHEMES:
         known = ", ".join(f"{name}://" for name in SCHEMES)
         raise InvalidError(f"unknown store {scheme + '://' if scheme else 'URL without a scheme'}: use one of {known}")

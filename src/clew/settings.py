@@ -158,9 +158,7 @@ def _check_jwks_url(url: str) -> None:
         parts, host = urlsplit(""), None
     is_local = host in ("localhost", "127.0.0.1", "::1")
     if not host or (parts.scheme != "https" and not (parts.scheme == "http" and is_local)):
-        raise InvalidError(
-            "CLEW_JWKS_URL must be an address that starts with https://, since whoever can change its answer can sign tokens"
-        )
+        raise InvalidError("CLEW_JWKS_URL must be an address with https://, since whoever can change its answer can sign tokens")
 
 
 def _number(found: Mapping[str, str], name: str, default: float, least: float, most: float) -> float:
@@ -272,10 +270,11 @@ def mask_url(url: str) -> str:
     """Return the URL without credentials, also where it is malformed: for people, logs and errors."""
     found = _SCHEME.match(url)
     scheme, rest = (found[0], url[found.end() :]) if found else ("", url)
-    if not scheme.startswith(_EMBEDDED) and "@" in rest:
-        # The last one: an '@' or '/' that was not escaped in a password must not show what stands before it.
-        rest = "***@" + rest.rpartition("@")[2]
-    return scheme + _SECRET_OPTION.sub(r"\1***", rest)
+    shown = _SECRET_OPTION.sub(r"\1***", rest)
+    if not scheme.startswith(_EMBEDDED) and ("@" in rest or "#" in rest):
+        # The last one: an '@', '/' or '#' that was not escaped in a password must not show what stands around it.
+        shown = "***" + ("@" + shown.rpartition("@")[2].partition("#")[0] if "@" in shown else "")
+    return scheme + shown
 
 
 def data_folder(environ: Mapping[str, str]) -> Path:
@@ -350,8 +349,8 @@ def _with_namespace(url: str, namespace: str | None, *, is_given: bool) -> str:
         raise InvalidError("CLEW_NAMESPACE is for Redis: unset it, or give each namespace a file of its own")
     try:
         query = urlsplit(url).query
-    except ValueError as e:
-        raise InvalidError("the store's URL cannot be read: its host is malformed") from e
+    except ValueError:
+        raise InvalidError("the store's URL cannot be read: its host is malformed") from None
     if any(option.startswith("namespace=") for option in query.split("&")):
         if is_given:
             return url

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,6 +103,14 @@ def test_nothing_is_opened_before_it_is_awaited(tmp_path: Path) -> None:
 async def test_a_bad_url_is_refused(url: str) -> None:
     with pytest.raises(clew.InvalidError):
         await clew.connect(url)
+
+
+@pytest.mark.parametrize("password", ["hidden/x", "1/hidden", "hidden#x", "?hidden", "[hidden", "\u2100hidden"])
+@pytest.mark.parametrize("kind", ["redis", "redis+cluster", "redis+sentinel"])
+async def test_a_password_with_a_character_that_was_not_escaped_is_not_told(kind: str, password: str) -> None:
+    with pytest.raises(clew.InvalidError) as caught:
+        await clew.connect(f"{kind}://:{password}@localhost:1/0?timeout=0.1")
+    assert "hidden" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_a_path_is_no_url(tmp_path: Path) -> None:

@@ -179,6 +179,9 @@ def test_the_default_file_stands_where_the_platform_keeps_data(
         ("memory://", "memory://"),
         ("not a url", "not a url"),
         ("redis:secret@h", "redis:***@h"),
+        ("redis://:secret#more", "redis://***"),
+        ("redis://h/0?sentinel_password=a#secret", "redis://***"),
+        ("redis://h/0?sentinel_password=a@secret", "redis://***"),
     ],
 )
 def test_no_credential_is_shown(url: str, shown: str) -> None:

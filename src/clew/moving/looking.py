@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from importlib import import_module
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from ..errors import InvalidError
-from ..schemes import SCHEMES
+from ..schemes import SCHEMES, scheme_of
 
 _REDIS = "clew.backends.redis"
 
@@ -46,7 +45,7 @@ async def open_keys(url: str) -> Keys:
         InvalidError, UnavailableError, DeniedError, UnsupportedError: the server cannot be asked.
         MissingExtraError: the extra `redis` is not installed.
     """
-    if SCHEMES.get(urlsplit(url).scheme) != _REDIS:
+    if SCHEMES.get(scheme_of(url)) != _REDIS:
         raise InvalidError("this layout is read from a Redis: give its URL, as redis://HOST:PORT/DB")
     look: Callable[[str], Awaitable[Keys]] = import_module(f"{_REDIS}.looking").look
     return await look(url)

@@ -103,8 +103,8 @@ class ConversationConfig:
     def _complete(self, url: str, password: str | None) -> str:
         try:
             parts = urlsplit(url)
-        except ValueError as e:
-            raise InvalidError("the store's URL cannot be read: its host is malformed") from e
+        except ValueError:
+            raise InvalidError("the store's URL cannot be read: escape special characters, as %40 for @") from None
         options = dict(parse_qsl(parts.query, keep_blank_values=True))
         scheme = parts.scheme
         if scheme.startswith(_EMBEDDED):

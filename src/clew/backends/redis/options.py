@@ -14,6 +14,7 @@ KNOWN: Final = (
     "namespace, timeout, connect_timeout, retries, replicas, fsync, replica_timeout, db, ssl_ca_certs, ssl_certfile, "
     "ssl_keyfile, ssl_cert_reqs, ssl_check_hostname, sentinel_username, sentinel_password"
 )
+_ESCAPE: Final = "write a special character in a user or password as %40 and the like"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ def parse_url(url: str) -> Options:
     if scheme == "unix":
         path = unquote(parts.path) or query.fail("a unix:// URL needs the path of the server's socket")
     else:
+        if "@" in parts.path or parts.fragment:
+            query.fail(f"the URL has an @ or # that belongs to none of its parts: {_ESCAPE}")
         hosts = _hosts(netloc, 26379 if topology == "sentinel" else 6379)
         segments = [unquote(segment) for segment in parts.path.split("/") if segment]
         if topology == "sentinel" and segments and not segments[0].isdigit():
@@ -118,8 +121,9 @@ def _hosts(netloc: str, port: int) -> tuple[tuple[str, int], ...]:
         try:
             parsed = urlsplit(f"//{place}")
             hosts.append((parsed.hostname or "localhost", parsed.port or port))
-        except ValueError as e:
-            raise InvalidError(f"the URL's host or port is not valid: {e}") from e
+        except ValueError:
+            # It may be a piece of a password, so it is not shown, nor is the cause.
+            raise InvalidError(f"the URL's host or port is not valid: {_ESCAPE}") from None
     return tuple(hosts)
 
 
@@ -179,4 +183,7 @@ class _Query:
 
     def finish(self) -> None:
         if self._left:
-            self.fail(f"unknown option {next(iter(self._left))!r} in the URL; known are {KNOWN}")
+            name = next(iter(self._left))
+            # What no option looks like may be a piece of a password.
+            shown = f" {name!r}" if name.isascii() and name.islower() and "@" not in name else ""
+            self.fail(f"unknown option{shown} in the URL; known are {KNOWN}")
