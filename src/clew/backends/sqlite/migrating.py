@@ -12,6 +12,7 @@ from importlib.resources import files
 from typing import Final
 
 from ...errors import UnsupportedError
+from .scripts import run_script, transaction
 
 APPLICATION_ID: Final = 0x436C6577
 """The letters "Clew", where SQLite keeps the number of the program a file belongs to."""
@@ -68,33 +69,13 @@ def migrate(db: sqlite3.Connection, name: str, migrations: Sequence[str]) -> int
     newest = len(migrations)
     if check_schema(db, name, newest) == newest:
         return newest
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(db):
         for script in migrations[check_schema(db, name, newest) :]:
-            for statement in _split_script(script):
-                db.execute(statement)
+            run_script(db, script)
         db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         db.execute(f"PRAGMA user_version = {newest}")
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
     return newest
 
 
 def _read_number(db: sqlite3.Connection, pragma: str) -> int:
     return int(db.execute(f"PRAGMA {pragma}").fetchone()[0])
-
-
-def _split_script(script: str) -> list[str]:
-    """Return the statements of a script: `executescript` would commit the transaction that is open."""
-    statements, part = [], ""
-    for line in script.splitlines(keepends=True):
-        part += line
-        if sqlite3.complete_statement(part):
-            statements.append(part)
-            part = ""
-    if any(line.strip() and not line.lstrip().startswith("--") for line in part.splitlines()):
-        raise ValueError("a migration ends in the middle of a statement")
-    return statements

@@ -19,6 +19,7 @@ from ...backends.sqlite.address import Address
 from ...backends.sqlite.faults import is_busy, translate
 from ...backends.sqlite.jobs import AnyJob, Job, JobQueue, hand_back
 from ...backends.sqlite.memo import Memo
+from ...backends.sqlite.scripts import transaction
 from ...backends.sqlite.unit import Unit, read_clock
 from ...errors import ClewError, ConflictError, DeniedError, FullError
 from ...records import Partition
@@ -146,15 +147,9 @@ class Book:
             hand_back(batch)
 
     def _transact(self, unit: Unit, batch: Sequence[AnyJob]) -> None:
-        unit.db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(unit.db):
             for job in batch:
                 job.result = job.work(unit)
-            unit.db.execute("COMMIT")
-        except BaseException:
-            if unit.db.in_transaction:
-                unit.db.execute("ROLLBACK")
-            raise
 
     def _open(self) -> sqlite3.Connection:
         self._lock = _lock(self.path)

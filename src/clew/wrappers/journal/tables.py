@@ -16,6 +16,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from ...backends.sqlite.migrating import read_marks
+from ...backends.sqlite.scripts import run_script, transaction
 from ...errors import UnsupportedError
 from ...ids import new_id
 from ...records import Partition
@@ -30,7 +31,7 @@ CREATE TABLE aside (seq INTEGER PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT 
                     refused_ms INTEGER NOT NULL);
 """
 _SINCE_2: Final = """
-CREATE TABLE done (owner TEXT NOT NULL, name TEXT NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (owner, name)) WITHOUT ROWID
+CREATE TABLE done (owner TEXT NOT NULL, name TEXT NOT NULL, last INTEGER NOT NULL, PRIMARY KEY (owner, name)) WITHOUT ROWID;
 """
 _SINCE_3: Final = """
 CREATE TABLE place (id INTEGER PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL, UNIQUE (owner, name));
@@ -82,23 +83,16 @@ def make_tables(db: sqlite3.Connection, store: str, *, is_new: bool) -> None:
     version = 0 if is_new else db.execute("PRAGMA user_version").fetchone()[0]
     if version == FORMAT:
         return
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        for statement in f"{_SCHEMA if is_new else ''};{_SINCE_2 if version < 2 else ''};{_SINCE_3}".split(";"):
-            db.execute(statement)
+    with transaction(db):
         if is_new:
+            run_script(db, _SCHEMA)
             db.execute("INSERT INTO meta VALUES (?, ?)", (new_id(), store))
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        else:
-            for statement in _FROM_2.split(";"):
-                db.execute(statement)
+        run_script(db, (_SINCE_2 if version < 2 else "") + _SINCE_3)
+        if not is_new:
+            run_script(db, _FROM_2)
         db.execute(_VIEW)
         db.execute(f"PRAGMA user_version = {FORMAT}")
-        db.execute("COMMIT")
-    except BaseException:
-        if db.in_transaction:
-            db.execute("ROLLBACK")
-        raise
 
 
 def put_write(db: sqlite3.Connection, partition: Partition, body: bytes) -> int:
