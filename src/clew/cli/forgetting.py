@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import typer
 
@@ -161,7 +161,7 @@ async def _erase_files(settings: Settings, owner: str, *, dry: bool) -> tuple[in
 
 
 def _keys_of(settings: Settings, owner: str) -> list[Owned]:
-    namespace = (parse_qs(urlsplit(settings.url).query).get("namespace") or ["clew"])[0]
+    namespace = (parse_qs(settings.url.partition("?")[2].partition("#")[0]).get("namespace") or ["clew"])[0]
     return owned_keys(owner, namespace=namespace, chat_prefix=settings.chat_prefix)
 
 

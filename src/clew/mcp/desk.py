@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final
-from urllib.parse import parse_qs, quote, urlsplit
+from urllib.parse import parse_qs, quote
 
 from ..backend import Values
 from ..errors import InvalidError, UnsupportedError
@@ -43,7 +43,7 @@ class Shelves:
     @classmethod
     def of(cls, url: str, *, bare: bool = False) -> Shelves:
         """Return those of the store at a URL."""
-        return cls((parse_qs(urlsplit(url).query).get("namespace") or ["clew"])[0], bare)
+        return cls((parse_qs(url.partition("?")[2].partition("#")[0]).get("namespace") or ["clew"])[0], bare)
 
     def prefix(self, owner: str) -> str:
         """Return what an owner's keys start with."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 import gc
 import logging
 import socket
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.types import Message, Receive, Scope, Send
 
 from .. import Store
-from ..errors import DeniedError, UnavailableError
+from ..errors import ClewError, DeniedError, UnavailableError
 from ..settings import Settings
 from .application import make_app
 from .door import Gate
@@ -62,6 +64,7 @@ def run(app: Starlette, host: str, port: int, tell: Callable[[str], None]) -> No
 
     Raises:
         DeniedError, UnavailableError: the port may not be used, or is taken.
+        ClewError: the application cannot start, since a setting cannot be used.
     """
     with listen(host, port) as listening:
         name = f"[{host}]" if ":" in host else host
@@ -72,8 +75,39 @@ def run(app: Starlette, host: str, port: int, tell: Callable[[str], None]) -> No
         # What is loaded by now stays for good. To look through it again takes the collector 0.2 seconds: nobody is answered then.
         gc.collect()
         gc.freeze()
-        config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=HANG_S, **more)
-        uvicorn.Server(config).run(sockets=[listening])
+        start = _Start(app)
+        config = uvicorn.Config(start, log_level="warning", access_log=False, timeout_graceful_shutdown=HANG_S, **more)
+        try:
+            uvicorn.Server(config).run(sockets=[listening])
+        finally:
+            # Instead of what uvicorn ends the process with.
+            if start.failed is not None:
+                raise start.failed
+
+
+class _Start:
+    """An application, and why it could not start: a sentence for whoever typed the command, where uvicorn writes a stack trace.
+
+    Attributes:
+        failed: what clew raised on purpose; None where it started, or where the fault is in the program.
+    """
+
+    def __init__(self, app: Starlette) -> None:
+        self.failed: ClewError | None = None
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            return await self._app(scope, receive, send)
+
+        async def tell(message: Message) -> None:
+            error = sys.exc_info()[1]
+            if message["type"] == "lifespan.startup.failed" and isinstance(error, ClewError):
+                self.failed = error
+                message = {"type": message["type"]}
+            await send(message)
+
+        await self._app(scope, receive, tell)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import re
 import sys
@@ -58,6 +59,15 @@ def test_nothing_is_served_to_other_machines_where_nobody_said_who_may_come_in(h
 def test_an_application_is_not_served_where_nobody_said_who_may_come_in() -> None:
     with pytest.raises(InvalidError, match="CLEW_AUTH"):
         Gate(Settings.from_env({"CLEW_URL": "memory://"}, None), lambda: pytest.fail("it needs no store"))
+
+
+def test_a_setting_that_cannot_be_used_is_told_in_a_sentence(capfd: pytest.CaptureFixture[str]) -> None:
+    try:
+        with pytest.raises(InvalidError, match="unknown option 'timeot'"):
+            serve_page(Settings.from_env({"CLEW_URL": "redis://localhost:1?timeot=1"}, None), "127.0.0.1", 0, tell=print)
+    finally:
+        gc.unfreeze()
+    assert "Traceback" not in capfd.readouterr().err
 
 
 async def test_a_first_run_is_for_one_user_of_this_machine(tmp_path: Path) -> None:
