@@ -63,3 +63,32 @@ def test_what_a_process_left_is_listed_drained_and_dropped(
             return [item.json() for item in await store.items.page(Ref("ada", "kept"))]
 
     assert asyncio.run(read()) == ["left behind"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "said", "code"),
+    [("file", "is no folder", 2), ("junk", "is no journal of clew: move it away", 6), ("", "--folder is empty", 2)],
+)
+def test_a_folder_without_journals_is_told_apart_from_one_where_nothing_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], folder: str, said: str, code: int
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLEW_URL", "memory://")
+    (tmp_path / "file").write_text("a file")
+    (tmp_path / "junk").mkdir()
+    (tmp_path / "junk" / "a-1.db").write_text("no database, however long it may be" * 10)
+    assert running.start(app, ["journal", "list", "--folder", folder]) == code
+    assert said in capsys.readouterr().err
+    assert running.start(app, ["journal", "list", "--folder", "none"]) == 0
+    if code == 2:
+        assert running.start(app, ["journal", "drain", "--folder", folder]) == code
+
+
+@pytest.mark.parametrize("seconds", ["0", "-1", "nan", "inf"])
+def test_a_time_that_is_none_is_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], seconds: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("CLEW_URL", "memory://")
+    assert running.start(app, ["journal", "drain", "--folder", ".", "--timeout", seconds]) == 2
+    assert "--timeout" in capsys.readouterr().err

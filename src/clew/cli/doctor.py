@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 
 from ..backend import Backend, Collecting, Describing
 from ..errors import ClewError
@@ -16,16 +15,11 @@ from ..model import NewItem
 from ..records import Partition
 from ..store import Store, connect
 from ..wrappers import Coded, look
+from ..wrappers.journal import take_options
 from ..wrappers.observing import bare
+from .judging import Check, judge, look_at_journals
 
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line: what was looked at, whether it is well (None: worth a look), and what was seen."""
-
-    name: str
-    ok: bool | None
-    detail: str
+__all__ = ["Check", "examine"]
 
 
 async def examine(url: str, owner: str | None = None) -> AsyncIterator[Check]:
@@ -34,9 +28,13 @@ async def examine(url: str, owner: str | None = None) -> AsyncIterator[Check]:
     Args:
         owner: of whose threads a sample is looked at; None for no sample.
     """
-    started = time.perf_counter()
     try:
-        store = await connect(url)
+        # Past the journal, which would accept what is tried here, and take up what waits for a process that is about to start.
+        plain, journal = take_options(url)
+        if journal is not None:
+            yield look_at_journals(journal)
+        started = time.perf_counter()
+        store = await connect(plain)
     except ClewError as error:
         yield Check("connect", False, str(error))
         return
@@ -45,12 +43,14 @@ async def examine(url: str, owner: str | None = None) -> AsyncIterator[Check]:
         if isinstance(store.backend, Describing):
             facts = await store.backend.describe()
             for name, value in facts.items():
-                yield _judge(name, value)
+                yield judge(name, value, facts)
         if owner is not None:
             async for check in _look_at_sample(store.backend, owner):
                 yield check
         async for check in _try_everything(store):
             yield check
+    except ClewError as error:
+        yield Check("stopped", False, str(error))
     finally:
         await store.aclose()
 
@@ -127,26 +127,6 @@ async def _try_collections(backend: Collecting, key: str) -> AsyncIterator[Check
     finally:
         gone = [await backend.delete_key(each) for each in (members, elements)]
     yield Check("sets and lists: delete", all(gone), "gone")
-
-
-_ROOM = 100 * 1024 * 1024
-_BYTES = ("size", "log", "free disk")
-
-
-def _judge(name: str, value: str | int | float | bool | None) -> Check:
-    """Turn a fact into a line; some facts are a reason to worry."""
-    text = "unknown" if value is None else ("no", "yes")[value] if isinstance(value, bool) else str(value)
-    if name in _BYTES and isinstance(value, int):
-        text = f"{value / 1024 / 1024:,.1f} MiB"
-    if name == "eviction policy" and text not in ("noeviction", "unknown"):
-        return Check(name, None, f"{text}: the server may delete conversations when it is full; set maxmemory-policy noeviction")
-    if name == "persistence" and text == "none":
-        return Check(name, None, "none: a restart of the server loses everything; set appendonly yes, or save")
-    if name == "synchronous" and text == "normal":
-        return Check(name, None, "normal: a power cut may lose the last commits; leave the option out for full")
-    if name == "free disk" and isinstance(value, int) and value < _ROOM:
-        return Check(name, None, f"{text}: make room before it is full")
-    return Check(name, True, text)
 
 
 def _ms(started: float) -> str:

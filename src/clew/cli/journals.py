@@ -31,6 +31,8 @@ AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")
 def _choose(url: str | None, folder: str | None) -> tuple[str, Options]:
     """Return the store's URL without its journal, and the journal."""
     plain, options = take_options(settings_of(url, None).url)
+    if folder == "":
+        raise InvalidError("--folder is empty: name the journals' folder")
     if folder is not None:
         return plain, Options(Path(folder).absolute())
     if options is None:
@@ -87,6 +89,8 @@ def drain(
 ) -> None:
     """Write to the store what waits for it here. A journal that a process has open is left to that process."""
     plain, options = _choose(url, folder)
+    if not 0 < timeout < float("inf"):
+        raise InvalidError("--timeout must be a number of seconds above 0")
 
     async def work() -> None:
         # What waits is as the store has it, encrypted too: it goes past what stands around the store.

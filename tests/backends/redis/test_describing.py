@@ -25,6 +25,7 @@ async def test_every_kind_of_server_is_described(redis_url: str) -> None:
     facts = await describe(redis_url)
     assert str(facts["engine"]).startswith(("Redis ", "Valkey "))
     assert facts["eviction policy"] == "noeviction"
+    assert (facts["role"], facts["last snapshot"], facts["evicted keys"]) == ("primary", "ok", 0)
     assert isinstance(facts["memory used"], int)
     assert facts["memory used"] > 100_000
 

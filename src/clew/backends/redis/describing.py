@@ -28,9 +28,13 @@ class DescribeVerbs(RedisBase):
         return {
             "engine": f"Valkey {valkey}" if valkey else f"Redis {info.get('redis_version', 'of an unknown version')}",
             "topology": f"cluster of {len(servers)} primaries" if options.topology == "cluster" else options.topology,
+            "role": {"master": "primary", "slave": "replica"}.get(info.get("role", "")),
             "replicas": int(info.get("connected_slaves", "0")),
             "persistence": await _persistence(client, servers[0], info),
+            "last snapshot": info.get("rdb_last_bgsave_status"),
+            **({"last append-only write": info.get("aof_last_write_status")} if info.get("aof_enabled") == "1" else {}),
             "eviction policy": info.get("maxmemory_policy"),
+            "evicted keys": int(info.get("evicted_keys", "0")),
             "memory used": int(info.get("used_memory", "0")),
             "most memory": limit or "no limit",
             "connected clients": int(info.get("connected_clients", "0")),

@@ -11,12 +11,13 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Final, NamedTuple
 from urllib.parse import quote, unquote_plus, urlsplit
 
 from ...backend import Backend
-from ...errors import ConflictError, DeniedError, FullError, InvalidError, UnavailableError
+from ...errors import ConflictError, DeniedError, FullError, InvalidError, UnavailableError, UnsupportedError
 from ...settings import data_folder
 from ..queries import split_options
 from .book import Book, open_book
@@ -111,7 +112,7 @@ async def open_journal(inner: Backend, url: str, options: Options) -> JournalBac
     Raises:
         ConflictError: all journals of this store are open elsewhere.
         UnsupportedError: a file in the folder is no journal, or one of a newer format.
-        DeniedError, FullError, UnavailableError: it cannot be made.
+        DeniedError, FullError, InvalidError, UnavailableError: it cannot be made.
     """
     return JournalBackend(inner, await take_book(_identify(inner, url), options))
 
@@ -126,7 +127,8 @@ async def take_book(store: str, options: Options) -> Book:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        kind = DeniedError if isinstance(error, PermissionError) else FullError
+        is_file = isinstance(error, FileExistsError | NotADirectoryError)
+        kind = DeniedError if isinstance(error, PermissionError) else InvalidError if is_file else FullError
         raise kind(f"the journal's folder {folder} cannot be made ({error.strerror}): name another one") from error
     # Whoever starts again takes up what a process left that died.
     for path in sorted(_paths(store, options), key=lambda path: not _has_writes(path)):
@@ -143,17 +145,32 @@ def find_journals(folder: Path) -> list[Found]:
     Raises:
         UnsupportedError: a file is no journal, or one of a newer format.
         UnavailableError: one cannot be read.
+        InvalidError, DeniedError: that is no folder, or cannot be looked into.
     """
     found = []
-    for path in sorted(folder.glob("*-*.db")):
+    for path in _list(folder):
         try:
             with _reading(path) as db:
                 if not check_format(db, str(path)):
                     (store,) = db.execute("SELECT store FROM meta").fetchone()
                     found.append(Found(path, store, count_waiting(db), list_aside(db)))
         except sqlite3.Error as error:
-            raise UnavailableError(f"the journal {path} cannot be read: {error}") from error
+            if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB:
+                raise UnsupportedError(f"{path} is no journal of clew: move it away, or name another folder") from error
+            raise UnavailableError(f"the journal {path} cannot be read ({error}): try again later") from error
     return found
+
+
+def _list(folder: Path) -> list[Path]:
+    """Return what has the name of a journal in a folder; nothing where no process has made the folder yet."""
+    try:
+        return [folder / name for name in sorted(os.listdir(folder)) if fnmatch(name, "*-*.db")]
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError as error:
+        raise InvalidError(f"{folder} is no folder: name the journals' folder") from error
+    except OSError as error:
+        raise DeniedError(f"the journals' folder {folder} cannot be looked into ({error.strerror}): mend its rights") from error
 
 
 async def drain(inner: Backend, url: str, options: Options, *, seconds: float) -> list[str]:
@@ -166,8 +183,10 @@ async def drain(inner: Backend, url: str, options: Options, *, seconds: float) -
 
     Raises:
         UnavailableError: something still waits.
+        InvalidError, DeniedError: as find_journals.
     """
     busy = []
+    _list(options.folder)
     for path in [path for path in _paths(_identify(inner, url), options) if _has_writes(path)]:
         try:
             book = await open_book(str(path), _identify(inner, url), max_bytes=options.max_bytes)
