@@ -11,13 +11,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from clew import ConflictError, InvalidError, UnreadableError
+from clew import ConflictError, InvalidError, UnavailableError, UnreadableError
 from clew.files import Files, Key, connect_files
 from clew.files.contract import Opened, Stored
 from clew.files.folder import open_folder
 from clew.files.layout import HEADER, LEAST, SEGMENT, STORED, TAG, shape_of
 from clew.files.memory import Memory
 from clew.files.sealed import Sealed
+from clew.files.unsealed import Unsealed
 from clew.wrappers.keyring import Keyring
 
 from ..wrappers.support import key
@@ -357,13 +358,42 @@ async def test_what_was_there_before_is_read_until_it_is_refused_and_is_encrypte
 
 async def test_without_keys_an_encrypted_file_is_not_handed_out(tmp_path: Path) -> None:
     async with around(await open_folder(tmp_path)) as sealed:
-        await sealed.put(A, b"secret")
+        await sealed.put(A, b"secret" * 20)
     async with connect_files(tmp_path.as_uri()) as bare:
-        with pytest.raises(UnreadableError, match=r"a\.md' cannot be read: it is encrypted: set CLEW_ENCRYPTION_KEYS"):
-            await bare.get(A)
+        for start, length in ((0, None), (0, 1), (100, None), (7, 2)):
+            with pytest.raises(UnreadableError, match=r"a\.md' cannot be read: it is encrypted: set CLEW_ENCRYPTION_KEYS"):
+                await bare.get(A, start=start, length=length)
         with pytest.raises(InvalidError, match="set CLEW_ENCRYPTION_KEYS"):
             await bare.put(B, (tmp_path / "/".join(A)).read_bytes())
         assert [info.key for info in await bare.list()] == [A]
+
+
+async def test_without_keys_a_part_of_a_plain_file_costs_a_look_once_and_is_of_one_version() -> None:
+    raw = Raw()
+    await raw.put(A, WHOLE)
+    files = Unsealed(raw)
+    for _ in range(2):
+        assert await read(files, A, 10, 5) == WHOLE[10:15]
+    path = "/".join(A)
+    assert raw.asked == [(path, 10, 5), (path, 0, HEADER), (path, 10, 5)]
+    raw.asked.clear()
+    await files.put(A, b"newer" * 10)
+    assert await read(files, A, 10) == b"newer" * 8
+    assert raw.asked == [(path, 10, None)]
+    await around(raw).put(A, WHOLE)
+    with pytest.raises(UnreadableError):
+        await read(files, A, 10)
+
+    class Busy(Raw):
+        async def _get(self, path: str, start: int, length: int | None) -> Opened:
+            opened = await super()._get(path, start, length)
+            await self.put(A, b"%d" % len(self.asked) * 10)
+            return opened
+
+    busy = Busy()
+    await busy.put(A, WHOLE)
+    with pytest.raises(UnavailableError, match="changes faster"):
+        await read(Unsealed(busy), A, 5)
 
 
 async def test_a_listing_goes_on_where_a_file_vanishes_while_it_is_looked_at() -> None:

@@ -7,26 +7,22 @@ put: they follow from the stored size, once it is known whether a version is enc
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Final
 
-from ..errors import InvalidError, NotFoundError, UnavailableError, UnreadableError
+from ..errors import InvalidError, NotFoundError, UnreadableError
 from ..frames import SEALED_FILE
 from ..wrappers.keyring import Keyring
 from ..wrappers.sealing import PLAIN
 from .around import Around
+from .beginnings import TRIES, Beginnings
 from .contract import Files, Opened, Stored
 from .layout import HEADER, LEAST, SEGMENT, STORED, make_header, shape_of
 from .peeking import chain, let_go, naming, read_beginning
 from .segments import Cipher, open_stream, seal_stream
 
-_KNOWN: Final = 4_096
-"""Files of which it is remembered how the version begins that was seen last."""
 _AT_ONCE: Final = 16
-_TRIES: Final = 3
-"""How often a part is asked for anew where another version came between its header and its bytes."""
 
 
 class Sealed(Around):
@@ -41,8 +37,7 @@ class Sealed(Around):
         super().__init__(inner)
         self.keyring = keyring
         self.takes_plain = takes_plain
-        # By path: the version's ETag, and its header; None where it is not encrypted.
-        self._known: OrderedDict[str, tuple[str, bytes | None]] = OrderedDict()
+        self._beginnings = Beginnings(inner)
 
     @property
     def newest_key(self) -> str | None:
@@ -57,13 +52,14 @@ class Sealed(Around):
         header = make_header(self.keyring.newest.id)
         async with aclosing(seal_stream(chunks, header, Cipher(self.keyring, header, path))) as stream:
             stored = await self.inner._put(path, stream, if_match, create)
-        return self._note(stored, header)
+        self._beginnings.note(stored, header)
+        return _with_size(stored)
 
     async def _get(self, path: str, start: int, length: int | None) -> Opened:
         until = None if length is None else (start + length - 1) // SEGMENT
         # What starts further in is not read from the beginning, once it is known how the file begins.
-        for _ in range(_TRIES if start >= SEGMENT else 0):
-            etag, header = self._known.get(path) or await self._find(path)
+        for _ in range(TRIES if start >= SEGMENT else 0):
+            etag, header = await self._begin(path)
             first = start // SEGMENT
             at, span = start, length
             if header is not None:
@@ -72,7 +68,7 @@ class Sealed(Around):
                 opened = await self.inner._get(path, at, span)
             except InvalidError as e:
                 await self._check_start(path, start, e)
-                self._known.pop(path, None)
+                self._beginnings.forget(path)
                 continue
             if opened.stored.etag == etag:
                 with naming(path):
@@ -80,7 +76,7 @@ class Sealed(Around):
                         opened, header, opened.chunks, start if header is None else first * SEGMENT, start, length
                     )
             await let_go(opened)
-            self._known.pop(path, None)
+            self._beginnings.forget(path)
         try:
             opened = await self.inner._get(path, 0, None if until is None else HEADER + (until + 1) * STORED)
         except InvalidError as e:
@@ -92,14 +88,14 @@ class Sealed(Around):
             await let_go(opened)
             raise
         header = beginning[:HEADER] if beginning.startswith(SEALED_FILE) else None
-        self._note(opened.stored, header)
+        self._beginnings.note(opened.stored, header)
         rest = chain(beginning if header is None else beginning[HEADER:], opened.chunks)
         with naming(path):
             return await self._give(opened, header, rest, 0, start, length)
 
     async def _head(self, path: str) -> Stored:
         if self.takes_plain:
-            return self._note(*await self._look(path))
+            return _told(*await self._beginnings.look(path))
         return _with_size(await self.inner._head(path))
 
     async def _list(self, below: str, after: str | None, most: int) -> Sequence[Stored]:
@@ -121,7 +117,7 @@ class Sealed(Around):
         self, opened: Opened, header: bytes | None, chunks: AsyncGenerator[bytes, None], base: int, start: int, length: int | None
     ) -> Opened:
         """Return what is read of an open file, whose chunks begin with the byte `base`; let go of it where that cannot be."""
-        stored = opened.stored if header is None else _with_size(opened.stored)
+        stored = _told(opened.stored, header)
         stop = stored.size if length is None else min(stored.size, start + length)
 
         async def close() -> None:
@@ -152,54 +148,36 @@ class Sealed(Around):
         if start >= stored.size:
             raise _beyond(stored, start) from error
 
-    # -- how a file begins ----------------------------------------------------------------------------------------------
-
-    async def _find(self, path: str) -> tuple[str, bytes | None]:
-        stored, header = await self._look(path)
-        self._note(stored, header)
+    async def _begin(self, path: str) -> tuple[str, bytes | None]:
+        """Return the ETag and the header of some version, which may not be the newest."""
+        known = self._beginnings.get(path)
+        if known is not None:
+            return known
+        stored, header = await self._beginnings.look(path)
         return stored.etag, header
-
-    async def _look(self, path: str) -> tuple[Stored, bytes | None]:
-        """Return what is stored, and its header where it is encrypted, in one request."""
-        for _ in range(_TRIES):
-            try:
-                opened = await self.inner._get(path, 0, HEADER)
-            except InvalidError:
-                stored = await self.inner._head(path)
-                if not stored.size:
-                    return stored, None
-                continue  # It was empty a moment ago.
-            try:
-                beginning = await read_beginning(opened.chunks, HEADER)
-            finally:
-                await let_go(opened)
-            return opened.stored, beginning if beginning.startswith(SEALED_FILE) else None
-        raise UnavailableError(f"the file {path!r} changes faster than it can be looked at: try again")
 
     async def _judge(self, stored: Stored) -> Stored:
         """Return a listed version with the size of its own bytes."""
         if stored.size < LEAST:
             return stored
-        etag, header = self._known.get(stored.path) or ("", None)
+        etag, header = self._beginnings.get(stored.path) or ("", None)
         if etag == stored.etag:
-            return stored if header is None else _with_size(stored)
+            return _told(stored, header)
         try:
-            return self._note(*await self._look(stored.path))
+            return _told(*await self._beginnings.look(stored.path))
         except NotFoundError:
             # It has gone meanwhile. Left out, it would end the page too early.
             return stored
 
-    def _note(self, stored: Stored, header: bytes | None) -> Stored:
-        """Remember how a version begins, and return it with the size of its own bytes."""
-        self._known[stored.path] = stored.etag, header
-        self._known.move_to_end(stored.path)
-        if len(self._known) > _KNOWN:
-            self._known.popitem(last=False)
-        return stored if header is None else _with_size(stored)
-
 
 def _with_size(stored: Stored) -> Stored:
+    """Return an encrypted version with the size of the file's own bytes."""
     return stored._replace(size=shape_of(stored.size).size)
+
+
+def _told(stored: Stored, header: bytes | None) -> Stored:
+    """Return a version with the size of the file's own bytes."""
+    return stored if header is None else _with_size(stored)
 
 
 def _beyond(stored: Stored, start: int) -> InvalidError:
