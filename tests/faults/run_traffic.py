@@ -64,6 +64,8 @@ class Traffic:
         writer: where the producers write.
         readers: where the readers read, in turn: each stands for a process of its own.
         runs, events, watchers: how many runs, events of each, and readers of each.
+        forgets: whether the store may lose what it has not acknowledged yet, as where a replica takes over. Then a takeover
+            counts from its acknowledgement, and else from when anybody can read of it.
     """
 
     writer: RunningBackend
@@ -72,6 +74,7 @@ class Traffic:
     events: int
     watchers: int
     seed: int = 0
+    forgets: bool = False
     deliveries: int = 0
     appended: int = 0
     takeovers: int = 0
@@ -146,8 +149,10 @@ class Traffic:
                     self.repeats += 1
                     await self._append(story, run, rng.choice(story.written[-3:]))
                 if rng.random() < 0.02:
-                    zombies.create_task(self._write_on(story, run, seq))
+                    is_replaced = asyncio.Event()
+                    zombies.create_task(self._write_on(story, run, seq, is_replaced))
                     run, seq = await self._take_over(story), 1
+                    is_replaced.set()
                 await asyncio.sleep(rng.random() * 0.01)
         end = RunEvent(EventId(run.epoch, seq), "done", b"the end")
         await insist(lambda: self.writer.end_run(story.partition, run, end))
@@ -162,8 +167,10 @@ class Traffic:
         self.takeovers += 1
         return await insist(lambda: self.writer.claim_run(story.partition, story.run.id, holder, lease_ms=1))
 
-    async def _write_on(self, story: Story, run: Run, seq: int) -> None:
-        """Write as a producer does that has been replaced and does not know it: at once, then when it is sure to be over."""
+    async def _write_on(self, story: Story, run: Run, seq: int, is_replaced: asyncio.Event) -> None:
+        """Write as a producer does that has been replaced and does not know it."""
+        if self.forgets:
+            await is_replaced.wait()
         while True:
             found = await insist(lambda: self.writer.find_run(story.partition, story.run.id))
             if found.epoch > run.epoch:

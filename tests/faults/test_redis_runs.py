@@ -101,7 +101,7 @@ async def test_readers_miss_nothing_when_a_replica_takes_over(hangs: bool, senti
         await asyncio.Event().wait()
 
     failed_over = asyncio.Event()
-    traffic = Traffic(writer, readers, runs=30, events=140, watchers=5, seed=7)
+    traffic = Traffic(writer, readers, runs=30, events=140, watchers=5, seed=7, forgets=True)
     await traffic.go(trouble)
     await traffic.verify()
     assert traffic.deliveries >= ENOUGH

@@ -34,9 +34,11 @@ def cluster(shared_cluster: Cluster) -> Cluster:
     return shared_cluster
 
 
-async def _traffic(open_store: Open, url: str, runs: int, events: int, watchers: int, seed: int = 0) -> Traffic:
+async def _traffic(
+    open_store: Open, url: str, runs: int, events: int, watchers: int, seed: int = 0, forgets: bool = False
+) -> Traffic:
     writer, *readers = [cast(RunningBackend, await open_store(url)) for _ in range(3)]
-    return Traffic(writer, readers, runs, events, watchers, seed)
+    return Traffic(writer, readers, runs, events, watchers, seed, forgets)
 
 
 def _key(partition: Partition, run: str) -> str:
@@ -96,7 +98,7 @@ async def test_readers_miss_nothing_when_a_primary_of_a_cluster_is_killed(cluste
 
     failed_over = asyncio.Event()
     url = with_options(cluster.url, replicas=1, timeout=1)
-    traffic = await _traffic(open_store, url, runs=12, events=140, watchers=4, seed=5)
+    traffic = await _traffic(open_store, url, runs=12, events=140, watchers=4, seed=5, forgets=True)
     await traffic.go(trouble)
     await traffic.verify()
     assert failed_over.is_set()
