@@ -30,7 +30,7 @@ class Cipher:
         """Return what is stored for a segment."""
         return self._aead.encrypt(_nonce(number, last), data, self._bound)
 
-    def open(self, number: int, stored: bytes | memoryview, *, last: bool) -> bytes:
+    def open(self, number: int, stored: bytearray | memoryview, *, last: bool) -> bytes:
         """Return the bytes of a stored segment; UnreadableError where it is not this one of this file."""
         try:
             return self._aead.decrypt(_nonce(number, last), stored, self._bound)
@@ -75,21 +75,24 @@ async def open_stream(
     number = first
     async with aclosing(chunks):
         async for chunk in chunks:
-            held += chunk
-            opened: list[bytes] = []
-            at = 0
-            with memoryview(held) as view:
-                while number <= until:
-                    end = at + (STORED if number < shape.last else shape.ending)
-                    if end > len(view):
-                        break
-                    opened.append(cipher.open(number, view[at:end], last=number == shape.last))
-                    at, number = end, number + 1
-            del held[:at]
-            if opened:
-                yield b"".join(opened)
+            left = memoryview(chunk)
+            while number <= until:
+                size = STORED if number < shape.last else shape.ending
+                wanted = size - len(held)
+                if wanted > len(left):
+                    break
+                if held:
+                    held += left[:wanted]
+                    opened = cipher.open(number, held, last=number == shape.last)
+                    held.clear()
+                else:
+                    opened = cipher.open(number, left[:wanted], last=number == shape.last)
+                left = left[wanted:]
+                number += 1
+                yield opened
             if number > until:
                 return
+            held += left
     raise UnreadableError(CUT_OFF)
 
 
