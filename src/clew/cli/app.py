@@ -18,7 +18,7 @@ from ..texts import item_text
 from . import forgetting, journals, keys, retention
 from .exits import FAILED, MEANINGS, UNREADABLE
 from .running import open_file, run, settings_of
-from .screen import age, clean, item_json, note, out, progress, say, table, write_json
+from .screen import age, clean, item_json, note, out, progress, say, table, thread_json, write_json
 
 app = typer.Typer(
     name="clew",
@@ -133,22 +133,13 @@ def threads(
         async with connect(settings.url) as store:
             page = await store.threads.list(settings.owner, limit=limit, cursor=cursor)
         if as_json:
-            rows = [
-                {
-                    "thread": each.id,
-                    "title": each.title,
-                    "metadata": dict(each.metadata),
-                    "created_at": each.created_at.isoformat(),
-                    "updated_at": each.updated_at.isoformat(),
-                    "revision": each.revision,
-                }
-                for each in page
-            ]
-            write_json({"threads": rows, "cursor": page.cursor})
+            write_json({"threads": [thread_json(each) for each in page], "cursor": page.cursor})
             return
         if not page.data:
             note(f"no threads of {settings.owner} in {mask_url(settings.url)}; clew chat starts one")
-        table(("thread", "title", "last written"), [(each.id, each.title or "", age(each.updated_at)) for each in page])
+        titles = [each.title or "" if each.unreadable is None else f"[{each.unreadable}]" for each in page]
+        rows = [(each.id, title, age(each.updated_at)) for each, title in zip(page, titles, strict=True)]
+        table(("thread", "title", "last written"), rows)
         if page.has_more:
             note(f"more:  clew threads --cursor {page.cursor}")
 
@@ -358,6 +349,12 @@ def conform(url: Annotated[str, typer.Argument(help="The store to judge.")], as_
     """Judge a store by clew's conformance suite; it writes under names of its own, and deletes them."""
     from ..conformance import run as judge
 
+    async def reach() -> None:
+        # One that is away, or lets nobody in, would fail each test in turn.
+        async with connect(url):
+            pass
+
+    run(reach())
     with progress() as bar:
         task = bar.add_task("judging", total=None)
         report = judge(url, on_test=lambda test, outcome: bar.update(task, advance=1, description=clean(test)[:60]))

@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import UnreadableError
-from ..model import Item
+from ..model import Item, Thread
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 
@@ -95,6 +95,19 @@ def age(moment: datetime) -> str:
         if count >= 1:
             return f"{count} {name}{'s' if count > 1 else ''} ago"
     return "just now"
+
+
+def thread_json(thread: Thread) -> dict[str, Any]:
+    """Return a thread of a list for programs."""
+    value: dict[str, Any] = {
+        "thread": thread.id,
+        "title": thread.title,
+        "metadata": dict(thread.metadata),
+        "created_at": thread.created_at.isoformat(),
+        "updated_at": thread.updated_at.isoformat(),
+        "revision": thread.revision,
+    }
+    return value if thread.unreadable is None else value | {"unreadable": thread.unreadable}
 
 
 def item_json(item: Item) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import msgspec
 
 from ..backend import Cataloguing
 from ..errors import AlreadyExistsError, UnreadableError, UnsupportedError
+from ..frames import explain
 from ..model import Item, NewItem, Ref, Thread
 from ..store import Store
 
@@ -177,6 +178,8 @@ async def copy_threads(source: Store, target: Store, owner: str, threads: Iterab
 async def _chosen(store: Store, owner: str, threads: Iterable[str] | None) -> AsyncIterator[Thread]:
     if threads is None:
         async for thread in list_threads(store, owner):
+            if thread.unreadable is not None:
+                raise UnreadableError(f"{thread.unreadable}; or drop it, or name the threads to take with --thread")
             yield thread
     else:
         for id in threads:
@@ -188,9 +191,11 @@ async def _items(store: Store, thread: Thread) -> AsyncIterator[Item]:
     while more:
         page = await store.items.page(thread, after=position, limit=BATCH)
         for item in page:
-            if item.unreadable is not None:
+            # Taken for data of its own, what is encrypted or compressed would be for nobody to read in another place.
+            why = item.unreadable or explain(item.data)
+            if why is not None:
                 raise UnreadableError(
-                    f"the item at position {item.position} of {thread.id!r} cannot be read ({item.unreadable}): "
+                    f"the item at position {item.position} of {thread.id!r} cannot be read ({why}): "
                     "remove it, or name the threads to take with --thread"
                 )
             yield item

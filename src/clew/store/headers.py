@@ -95,7 +95,8 @@ def make_thread(partition: Partition, snapshot: Snapshot) -> Thread | None:
         title = msgspec.json.decode(documents[TITLE], type=str) if TITLE in documents else None
         metadata, notes = _fields(documents, META), _fields(documents, NOTE)
     except msgspec.DecodeError as e:
-        why = explain(documents[THREAD]) or e
+        # A short document stays as it is beside a long one that is compressed.
+        why = next(filter(None, map(explain, documents.values())), e)
         raise UnreadableError(f"the header of the thread {partition.name!r} cannot be read: {why}") from e
     if header.format > FORMAT:
         newer = f"format {header.format}, newer than {FORMAT}"
