@@ -32,7 +32,9 @@ class CatalogueVerbs(ReadVerbs):
             return await self._catalogue_apart(client, key, owner, limit, after, newest_first)
         prefix = f"{self.options.namespace}:{{{encode_part(owner)}/"
         cursor = "" if after is None else encode_part(after)
-        reply = await client.run("catalogue", [key], [prefix, limit, cursor, "1" if newest_first else ""], repeatable=True)
+        arguments: list[str | int] = [prefix, limit, cursor, "1" if newest_first else ""]
+        # A page is whole before a replica knows which dead names it swept out.
+        reply = await client.run("catalogue", [key], arguments, durable=False)
         if reply[0] == b"cursor":
             raise _unknown(after)
         now_ms = reply[2] // 1000

@@ -68,7 +68,7 @@ class Powers(CommitVerbs):
         heads = await asyncio.gather(*(client.call(each.meta, pack("HGET", each.meta, "r")) for each in names))
         dead = [each.member for each, (revision,) in zip(names, heads, strict=True) if revision is None]
         if dead:
-            await client.run("unlist", [key, made_key(self.options.namespace, owner)], [STALE_US, *dead])
+            await client.run("unlist", [key, made_key(self.options.namespace, owner)], [STALE_US, *dead], durable=False)
         return [line for line, (revision,) in zip(lines, heads, strict=True) if revision is not None]
 
     # -- Leasing ----------------------------------------------------------------------------------------------------
