@@ -57,3 +57,21 @@ def test_a_store_that_does_not_answer_is_not_judged(capsys: pytest.CaptureFixtur
     told = capsys.readouterr()
     assert json.loads(told.err)["error"] == "UnavailableError"
     assert "hidden" not in told.err + told.out
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["forget", "ada", "--yes"],
+        ["doctor"],
+        ["journal", "drop", "x" * 300, "--folder", "."],
+        ["import", "--layout", "langgraph-sqlite", "x" * 300],
+    ],
+)
+def test_a_path_that_cannot_be_looked_at_is_no_fault_of_clew(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    monkeypatch.setenv("CLEW_FILES_URL", "file:///" + "x" * 300)
+    assert start(app, words) == (8 if words == ["doctor"] else 2)
+    told = capsys.readouterr()
+    assert "x" * 300 in told.out + told.err

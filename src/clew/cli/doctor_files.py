@@ -10,6 +10,7 @@ from ..files import connect_files, parse_files_url, url_beside
 from ..files.looking import look
 from ..settings import Settings, mask_url
 from .doctor import Check, examine
+from .running import is_there
 
 
 async def examine_all(settings: Settings) -> AsyncIterator[Check]:
@@ -26,7 +27,7 @@ async def examine_files(settings: Settings) -> AsyncIterator[Check]:
         url = settings.files_url or url_beside(settings.url)
         place = parse_files_url(url)
         shown = mask_url(url)
-        if isinstance(place, Path) and not place.exists() and (settings.files_url is None or place.parent.is_dir()):
+        if isinstance(place, Path) and not is_there(place) and (settings.files_url is None or place.parent.is_dir()):
             yield Check("files", True, f"{shown}: nothing there yet")
             return
         async with connect_files(settings=settings) as files:

@@ -22,7 +22,7 @@ from ..wrappers import take_options as take_coding
 from ..wrappers.journal import drain, take_options
 from ..wrappers.journal.forgetting import count_kept, forget_refused
 from .exits import FAILED
-from .running import run, settings_of
+from .running import is_there, run, settings_of
 from .screen import clean, note, progress, say, write_json
 
 KEYS_OWNER: Final = "clew:keys"
@@ -154,7 +154,7 @@ async def _erase_files(settings: Settings, owner: str, *, dry: bool) -> tuple[in
     from ..files.forgetting import forget_files
 
     place = parse_files_url(_files_url(settings))
-    if isinstance(place, Path) and not place.exists():
+    if isinstance(place, Path) and not is_there(place):
         return 0, 0
     async with connect_files(settings=settings) as files:
         return await forget_files(files, owner, dry=dry)

@@ -13,7 +13,7 @@ from ..schemes import open_backend
 from ..wrappers import take_options as take_coding
 from ..wrappers.journal import Options, drop_aside, find_journals, take_options
 from ..wrappers.journal import drain as drain_journals
-from .running import run, settings_of
+from .running import is_there, run, settings_of
 from .screen import age, note, table, write_json
 
 app = typer.Typer(
@@ -116,6 +116,6 @@ def drop(
     """Forget writes that the store refused for good. What waits is never dropped."""
     _, options = _choose(url, folder)
     path = options.folder / f"{name}.db"
-    if Path(name).name != name or not path.exists():
+    if Path(name).name != name or not is_there(path):
         raise NotFoundError(f"there is no journal {name!r} in {options.folder}: clew journal list shows them")
     note(f"dropped {drop_aside(path, numbers or [])}")

@@ -96,6 +96,20 @@ def open_file(file: str, mode: str) -> IO[bytes]:
         raise kind(f"{file} cannot be opened: {error.strerror}") from error
 
 
+def is_there(path: Path) -> bool:
+    """Tell whether a file or folder is there.
+
+    Raises:
+        DeniedError, InvalidError: this user may not know, or it can be the name of nothing.
+    """
+    try:
+        return path.exists()
+    except PermissionError as error:
+        raise DeniedError(f"{path} may not be looked at by this user: mend the rights of its folder") from error
+    except OSError as error:
+        raise InvalidError(f"{path} cannot be looked at: {error.strerror}") from error
+
+
 def _usage(error: Any) -> str:
     text = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)

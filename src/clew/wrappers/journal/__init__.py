@@ -130,6 +130,8 @@ async def take_book(store: str, options: Options) -> Book:
         is_file = isinstance(error, FileExistsError | NotADirectoryError)
         kind = DeniedError if isinstance(error, PermissionError) else InvalidError if is_file else FullError
         raise kind(f"the journal's folder {folder} cannot be made ({error.strerror}): name another one") from error
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise DeniedError(f"this user may not write in the journal's folder {folder}: mend its rights, or name another one")
     # Whoever starts again takes up what a process left that died.
     for path in sorted(_paths(store, options), key=lambda path: not _has_writes(path)):
         try:

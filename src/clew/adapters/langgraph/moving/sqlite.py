@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -146,8 +147,9 @@ async def open_sqlite(url: str, serde: SerializerProtocol) -> SqliteSource:
 
 def _open(path: Path, serde: SerializerProtocol) -> SqliteSource:
     connection = None
-    if not path.is_file():
-        raise InvalidError(f"there is no file {path}")
+    # A file that this user may not look at is one that is not there.
+    if not os.path.isfile(path):
+        raise InvalidError(f"there is no file {path} that this user may read")
     try:
         connection = _connect(path)
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
