@@ -92,3 +92,9 @@ def test_a_time_that_is_none_is_refused(
     monkeypatch.setenv("CLEW_URL", "memory://")
     assert running.start(app, ["journal", "drain", "--folder", ".", "--timeout", seconds]) == 2
     assert "--timeout" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("group", ["journal", "keys", "retention"])
+def test_a_group_without_its_command_is_told_in_a_sentence(capsys: pytest.CaptureFixture[str], group: str) -> None:
+    assert running.start(app, [group]) == 2
+    assert capsys.readouterr().err == f"clew: a command of clew {group} is missing: clew {group} --help lists them\n"

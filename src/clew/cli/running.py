@@ -111,8 +111,11 @@ def is_there(path: Path) -> bool:
 
 
 def _usage(error: Any) -> str:
-    text = error.format_message().rstrip(".")
     context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
+        # Its message is the whole of the help.
+        return f"a command of {context.command_path} is missing: {context.command_path} --help lists them"
+    text = error.format_message().rstrip(".")
     return f"{text}: {context.command_path} --help shows how it is used" if context is not None else text
 
 
