@@ -53,6 +53,7 @@ def test_what_a_process_left_is_listed_drained_and_dropped(
     assert (journal["waiting"], [line["thread"] for line in journal["refused"]]) == (0, ["never"])
     assert running.start(app, ["journal", "list"]) == 0
     assert "NotFoundError" in capsys.readouterr().out
+    assert running.start(app, ["journal", "drop", str(journal["name"]), "999"]) == 3
     assert running.start(app, ["journal", "drop", str(journal["name"])]) == 0
     capsys.readouterr()
     assert listed()["refused"] == []

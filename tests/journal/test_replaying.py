@@ -15,7 +15,7 @@ from clew.backends.sqlite import SqliteBackend
 from clew.codec import make_entry
 from clew.errors import ConflictError, UnavailableError, UnsupportedError
 from clew.records import PRESENT, Append, Change, Commit, Once, Partition
-from clew.wrappers.journal import Options, draining, find_journals, open_book, open_journal
+from clew.wrappers.journal import Options, draining, drop_aside, find_journals, open_book, open_journal
 from clew.wrappers.journal.records import FORMAT, Write, encode_write
 from clew.wrappers.journal.wrapper import JournalBackend
 
@@ -128,6 +128,9 @@ async def test_what_the_store_refuses_is_kept_aside_and_holds_up_nothing(instanc
     told = [(line.partition.name, line.reason.partition(":")[0]) for line in found.aside]
     assert sorted(told) == [("gone", "GoneError")] * 3 + [("never", "NotFoundError"), ("taken", "ConflictError")]
     assert (await journal_of(store).waiting())["aside"] == 5
+    # As `clew journal drop` does beside the process that has the journal open.
+    assert drop_aside(found.path, [line.seq for line in found.aside[:2]]) == 2
+    assert (await journal_of(store).waiting())["aside"] == journal_of(store).meters().journal_aside == 3
 
 
 async def test_one_of_several_that_go_together_is_refused_alone(instance: Open, server: Faulty) -> None:

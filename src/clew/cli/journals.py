@@ -118,4 +118,7 @@ def drop(
     path = options.folder / f"{name}.db"
     if Path(name).name != name or not is_there(path):
         raise NotFoundError(f"there is no journal {name!r} in {options.folder}: clew journal list shows them")
-    note(f"dropped {drop_aside(path, numbers or [])}")
+    dropped = drop_aside(path, numbers or [])
+    if numbers and not dropped:
+        raise NotFoundError(f"no refused write of {name!r} has one of these numbers: clew journal list shows them")
+    note(f"dropped {dropped}")

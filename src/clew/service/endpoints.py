@@ -99,6 +99,8 @@ async def metrics(request: Request) -> Response:
     if sight.metrics is None:
         raise NotFoundError("nothing is counted here: set CLEW_METRICS=on, and install clew[metrics]")
     asked = (request.headers.get("accept", ""), request.headers.get("accept-encoding", ""))
+    # What stands aside may have been dropped by hand: the journal counts it again where it is asked.
+    await room_of(request).waiting()
     # It takes some milliseconds, in which others are answered.
     body, headers = await asyncio.to_thread(sight.metrics.write, *asked)
     return Response(body, headers=headers)

@@ -121,6 +121,16 @@ class Drainer:
             f"{waiting} accepted writes to {partition.name!r} wait in the journal: try again when they are written"
         )
 
+    async def count_aside(self) -> int:
+        """Return how many writes stand aside: fewer than before, where somebody has dropped some from the file."""
+        before = self.aside
+        if before and self._idle.is_set():
+            with contextlib.suppress(ClewError):
+                ((count,),) = await self._book.do(lambda db: db.execute("SELECT count(*) FROM aside").fetchall())
+                if self.aside == before and self._idle.is_set():
+                    self.aside = count
+        return self.aside
+
     async def drained(self) -> None:
         """Return when nothing waits at all."""
         await self._idle.wait()

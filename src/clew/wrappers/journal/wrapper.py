@@ -203,7 +203,7 @@ class JournalBackend:
         drainer = self._drainer
         return {
             "depth": drainer.depth,
-            "aside": drainer.aside,
+            "aside": await drainer.count_aside(),
             "away": drainer.away,
             "trouble": drainer.trouble,
             "path": self._book.path,
