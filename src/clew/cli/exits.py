@@ -39,7 +39,7 @@ MEANINGS: Final = {
     UNAVAILABLE: "the store or the model cannot be reached: try again later",
     REFUSED: "refused: not allowed, full, not supported, or an extra is missing",
     UNREADABLE: "a stored record, or a line of the input, cannot be read",
-    FAILED: "a check failed (`doctor`, `conform`)",
+    FAILED: "a check failed (`doctor`, `conform`), or something is left (`forget`)",
     INTERRUPTED: "interrupted with Ctrl-C",
 }
 """Every exit code, and what it means."""
