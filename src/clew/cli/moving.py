@@ -46,7 +46,7 @@ async def move_in(
     if write_prefix is not None and layout != "langgraph-redis":
         raise InvalidError("--write-prefix belongs to --layout langgraph-redis")
     if not settings.owner_named and not as_json and not dry_run:
-        note(f"what is nobody's there goes to {settings.owner!r}: --owner names another one")
+        note(f"what is nobody's there goes to {settings.owner!r}; --owner says whose else it is to be")
     with progress() as bar:
         async with AsyncExitStack() as stack:
             store = None if dry_run else await stack.enter_async_context(connect(settings.url))
