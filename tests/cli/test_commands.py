@@ -16,6 +16,8 @@ from clew import NewItem, Ref, connect
 from clew.cli.app import app
 from clew.cli.exits import MEANINGS
 
+from ..conftest import Pool
+from ..keyspace import list_keys
 from .conftest import OWNER, Clew, told
 
 DOCS = (Path(__file__).resolve().parents[2] / "docs/cli.md").read_text()
@@ -114,11 +116,14 @@ def test_doctor_says_what_a_file_is_and_tries_everything(clew: Clew) -> None:
     assert json.loads(clew("threads", "--json").stdout)["threads"] == []
 
 
-def test_doctor_leaves_no_key_on_redis(clew: Clew, url_of: Callable[..., str]) -> None:
-    done = clew("doctor", url_of("redis-8.2"))
+def test_doctor_leaves_no_key_on_redis(clew: Clew, url_of: Callable[..., str], pool: Pool) -> None:
+    url = url_of("redis-8.2")
+    done = clew("doctor", url)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "items: append" in done.stdout
     assert "ok    lists: push and read" in done.stdout
+    # No tombstone either, which would stay for a week.
+    assert list_keys(pool.get("redis-8.2"), f"{url.rpartition('namespace=')[2]}:*") == {}
 
 
 def test_without_settings_the_store_is_a_file_in_the_users_folder(clew: Clew, tmp_path: Path) -> None:
