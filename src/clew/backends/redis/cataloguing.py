@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from ...errors import GoneError, UnknownCursorError
+from ...errors import FullError, GoneError, UnknownCursorError
 from ...limits import check_id, check_limit
 from ...records import Catalogue, Partition, Snapshot
 from .client import Client
@@ -33,8 +33,12 @@ class CatalogueVerbs(ReadVerbs):
         prefix = f"{self.options.namespace}:{{{encode_part(owner)}/"
         cursor = "" if after is None else encode_part(after)
         arguments: list[str | int] = [prefix, limit, cursor, "1" if newest_first else ""]
-        # A page is whole before a replica knows which dead names it swept out.
-        reply = await client.run("catalogue", [key], arguments, durable=False)
+        try:
+            # A page is whole before a replica knows which dead names it swept out.
+            reply = await client.run("catalogue", [key], arguments, durable=False)
+        except FullError:
+            # The server takes no writes, since it could not save its file: then nothing is swept, and all can still be read.
+            return await self._catalogue_apart(client, key, owner, limit, after, newest_first)
         if reply[0] == b"cursor":
             raise _unknown(after)
         now_ms = reply[2] // 1000
