@@ -30,7 +30,7 @@ WRITES: Final = 100_000
 THREADS: Final = 100
 AT_ONCE: Final = 16
 BATCH: Final = 500
-REPLAYS: Final = 3
+REPLAYS: Final = 7
 """Rounds of the replay, each of WRITES."""
 
 

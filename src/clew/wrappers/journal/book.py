@@ -23,7 +23,7 @@ from ...backends.sqlite.scripts import transaction
 from ...backends.sqlite.unit import Unit, read_clock
 from ...errors import ClewError, ConflictError, DeniedError, FullError
 from ...records import Partition
-from .tables import check_format, find_waiting, make_tables, put_write
+from .tables import check_format, find_writes, make_tables, put_write
 
 log = logging.getLogger("clew.journal")
 T = TypeVar("T")
@@ -182,9 +182,8 @@ class Book:
             page_size = db.execute("PRAGMA page_size").fetchone()[0]
             db.execute(f"PRAGMA max_page_count = {self._address.max_bytes // page_size}")
         (self.id,) = db.execute("SELECT id FROM meta").fetchone()
-        self.found, self.largest = find_waiting(db)
-        count, highest = db.execute("SELECT count(*), max(seq) FROM write").fetchone()
-        self.litter, self.highest = count - sum(map(len, self.found.values())), highest or 0
+        self.found, count, self.highest, self.largest = find_writes(db)
+        self.litter = count - sum(map(len, self.found.values()))
         self.flights = [
             Flight(Partition(owner, name), first, last)
             for first, last, owner, name in db.execute("SELECT first, last, owner, name FROM flight ORDER BY first")

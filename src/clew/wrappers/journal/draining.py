@@ -227,16 +227,17 @@ class Drainer:
         picks: list[Pick] = []
         if self.away is not None and now < self._next_try:
             return picks
+        # Away, one is enough to find out whether it is back. And the first are few: it works on them while others are read.
+        most = 1 if self.away is not None else AT_ONCE // 2 if under_way else AT_ONCE // 8
         for partition, seqs in self.queues.items():
             if partition in under_way or (partition in self._pauses and self._pauses[partition][1] > now):
                 continue
             flight = self._flights.get(partition)
-            most = MOST_CHANGES if flight is None else MOST_CHANGES * 2
-            numbers = [seq for seq in islice(seqs, most) if flight is None or seq <= flight.last]
+            last, count = (None, MOST_CHANGES) if flight is None else (flight.last, MOST_CHANGES * 2)
+            numbers = [seq for seq in islice(seqs, count) if last is None or seq <= last]
             alone = self._alone.get(partition, -1) >= numbers[0]
-            picks.append(Pick(partition, numbers, None if flight is None else flight.last, alone, self._book.largest))
-            # While it is away, one is enough to find out whether it is back.
-            if self.away is not None or len(picks) == AT_ONCE // 2:
+            picks.append(Pick(partition, numbers, last, alone, self._book.largest))
+            if len(picks) == most:
                 break
         return picks
 

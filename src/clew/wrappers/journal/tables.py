@@ -106,19 +106,35 @@ def put_write(db: sqlite3.Connection, partition: Partition, body: bytes) -> int:
     return int(made.lastrowid or 0)
 
 
-def find_waiting(db: sqlite3.Connection) -> tuple[dict[Partition, deque[int]], int]:
-    """Return the numbers of the writes that wait, by partition and in order, and the most bytes that one of all writes has."""
+class Standing(NamedTuple):
+    """The writes that stand in a file.
+
+    Attributes:
+        queues: the numbers of those that wait, by partition and in order.
+        count: how many there are with those that the store has.
+        highest: the last number of all, 0 for none.
+        largest: the most bytes that one has.
+    """
+
+    queues: dict[Partition, deque[int]]
+    count: int
+    highest: int
+    largest: int
+
+
+def find_writes(db: sqlite3.Connection) -> Standing:
+    """Return what stands in the file."""
     queues: dict[Partition, deque[int]] = {}
     done = {Partition(owner, name): last for owner, name, last in db.execute("SELECT owner, name, last FROM done")}
     places = {id: Partition(owner, name) for id, owner, name in db.execute("SELECT id, owner, name FROM place")}
     found: dict[int, deque[int]] = {id: deque() for id in places}
-    last = largest = 0
+    count = last = largest = 0
     # Some thousands in one row: to make a row of each takes more time than all the rest.
     while numbers := _read_numbers(db, last):
         seqs, ids, most = numbers
         for seq, id in zip(seqs, ids, strict=True):
             found[id].append(seq)
-        last, largest = seqs[-1], max(largest, most)
+        count, last, largest = count + len(seqs), seqs[-1], max(largest, most)
     for id, seqs_of in found.items():
         partition = places[id]
         marked = done.get(partition, 0)
@@ -126,7 +142,7 @@ def find_waiting(db: sqlite3.Connection) -> tuple[dict[Partition, deque[int]], i
             seqs_of.popleft()
         if seqs_of:
             queues[partition] = seqs_of
-    return dict(sorted(queues.items(), key=lambda queue: queue[1][0])), largest
+    return Standing(dict(sorted(queues.items(), key=lambda queue: queue[1][0])), count, last, largest)
 
 
 def _read_numbers(db: sqlite3.Connection, after: int) -> tuple[list[int], list[int], int] | None:
@@ -158,13 +174,13 @@ def delete_done(db: sqlite3.Connection, highest: int, count: int) -> None:
         highest: the last number that may be.
         count: how many there are. Where as many stand up to `highest`, that is all of them, and none has to be looked at.
     """
-    if db.execute("SELECT count(*) FROM write WHERE seq <= ?", (highest,)).fetchone()[0] > count:
+    # Without a condition, SQLite counts whole pages, and lets go of them.
+    is_all = db.execute("SELECT max(seq) FROM write").fetchone()[0] == highest
+    until, numbers = ("", ()) if is_all else (" WHERE seq <= ?", (highest,))
+    if db.execute(f"SELECT count(*) FROM write{until}", numbers).fetchone()[0] > count:
         db.execute(f"DELETE FROM write WHERE seq IN (SELECT seq FROM entry WHERE seq <= ? AND {_IS_DONE})", (highest,))
-    elif db.execute("SELECT max(seq) FROM write").fetchone()[0] == highest:
-        # Without a condition, SQLite lets go of whole pages.
-        db.execute("DELETE FROM write")
     else:
-        db.execute("DELETE FROM write WHERE seq <= ?", (highest,))
+        db.execute(f"DELETE FROM write{until}", numbers)
     db.execute("DELETE FROM done")
     delete_empty_places(db)
 
