@@ -111,13 +111,13 @@ class Standing(NamedTuple):
 
     Attributes:
         queues: the numbers of those that wait, by partition and in order.
-        count: how many there are with those that the store has.
+        number: how many there are with those that the store has.
         highest: the last number of all, 0 for none.
         largest: the most bytes that one has.
     """
 
     queues: dict[Partition, deque[int]]
-    count: int
+    number: int
     highest: int
     largest: int
 
