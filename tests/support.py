@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
 import os
+import threading
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
@@ -27,6 +29,18 @@ async def wait_until(predicate: Callable[[], object | Awaitable[object]], timeou
             return
         assert loop.time() < end, f"waited {timeout} seconds in vain for {getattr(predicate, '__name__', predicate)}"
         await asyncio.sleep(0.01)
+
+
+def threads_of_stores() -> list[str]:
+    """Return the names of the threads that stores have now. A bridge that only garbage has, of another module, is ended first."""
+    names = [thread.name for thread in threading.enumerate() if thread.name.startswith("clew-")]
+    if "clew-bridge" not in names:
+        return names
+    # What was still in use when a module began has been frozen, and would never be found to be garbage.
+    gc.unfreeze()
+    gc.collect()
+    gc.freeze()
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("clew-")]
 
 
 def do_without(error: Exception, optional: bool = False) -> NoReturn:

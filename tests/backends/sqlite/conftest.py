@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from clew.backends.sqlite import SqliteBackend, open_backend
+from tests.support import threads_of_stores
 
 Opener = Callable[..., Awaitable[SqliteBackend]]
 
@@ -21,7 +21,7 @@ def path(tmp_path: Path) -> Iterator[Path]:
     """Where the test's file is to be. Afterwards no thread of a store is left, and no store has the file open."""
     path = tmp_path / "clew.db"
     yield path
-    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("clew-")] == []
+    assert threads_of_stores() == []
     assert [name for name in _open_files() if name.startswith(str(tmp_path))] == []
 
 

@@ -15,7 +15,7 @@ from clew.backends.sqlite import SqliteBackend, open_backend
 from clew.codec import make_entry
 from clew.errors import ClosedError, GoneError, UnknownCursorError
 from clew.records import Append, Entry, Partition, PutDocument
-from tests.support import wait_until
+from tests.support import threads_of_stores, wait_until
 
 from .conftest import Opener
 
@@ -171,7 +171,7 @@ async def test_a_store_that_nobody_closed_is_reported_and_its_threads_end(path: 
     gc.collect()
     with pytest.warns(ResourceWarning, match="await its aclose"):
         stores.clear()
-    await wait_until(lambda: not [each for each in threading.enumerate() if each.name.startswith("clew-")])
+    await wait_until(lambda: not threads_of_stores())
 
 
 async def test_an_opening_that_is_cancelled_leaves_nothing(path: Path) -> None:
@@ -181,7 +181,7 @@ async def test_an_opening_that_is_cancelled_leaves_nothing(path: Path) -> None:
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-    await wait_until(lambda: not [each for each in threading.enumerate() if each.name.startswith("clew-")])
+    await wait_until(lambda: not threads_of_stores())
 
 
 async def test_every_store_in_memory_is_its_own() -> None:
