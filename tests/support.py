@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import inspect
 import os
 import threading
@@ -32,15 +31,9 @@ async def wait_until(predicate: Callable[[], object | Awaitable[object]], timeou
 
 
 def threads_of_stores() -> list[str]:
-    """Return the names of the threads that stores have now. A bridge that only garbage has, of another module, is ended first."""
-    names = [thread.name for thread in threading.enumerate() if thread.name.startswith("clew-")]
-    if "clew-bridge" not in names:
-        return names
-    # What was still in use when a module began has been frozen, and would never be found to be garbage.
-    gc.unfreeze()
-    gc.collect()
-    gc.freeze()
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("clew-")]
+    """Return the names of the threads that stores have now. A bridge is no such thread: it ends with its last synchronous caller."""
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith("clew-") and name != "clew-bridge"]
 
 
 def do_without(error: Exception, optional: bool = False) -> NoReturn:
