@@ -31,7 +31,7 @@ async def wait_until(predicate: Callable[[], object | Awaitable[object]], timeou
 
 
 def threads_of_stores() -> list[str]:
-    """Return the names of the threads that stores have now. A bridge is no such thread: it ends with its last synchronous caller."""
+    """Return the names of the threads that stores have now. A bridge is none: it ends with its last synchronous caller."""
     names = [thread.name for thread in threading.enumerate()]
     return [name for name in names if name.startswith("clew-") and name != "clew-bridge"]
 
